@@ -1,0 +1,1 @@
+//! An engine adapter without a model.

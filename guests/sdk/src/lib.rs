@@ -1,0 +1,1 @@
+//! Write Agent Factory skills and engine adapters in Rust.

@@ -1,0 +1,1 @@
+//! Notes that an agent keeps.

@@ -1,0 +1,29 @@
+//! The words everything else is written in: ids, messages, leases, tools. Pure values.
+//!
+//! No I/O here, no clock, no randomness and no database: the rules of this folder are testable by
+//! themselves, and every other folder may use them.
+
+mod digest;
+mod ids;
+mod lease;
+mod message;
+mod payload;
+mod prompt;
+mod receipt;
+mod state;
+mod time;
+mod tool;
+
+pub use digest::{Digest, DigestError};
+pub use ids::{
+    AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
+    SkillName, TenantId, WorkerId,
+};
+pub use lease::{Fence, Lease, LeaseToken};
+pub use message::{HistoryMessage, Part, Role, ToolRequest, ToolResult};
+pub use payload::{Channel, Payload, Provider};
+pub use prompt::{Section, TurnMode};
+pub use receipt::{Invocation, Receipt, ReceiptLine, ReceiptOutcome};
+pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
+pub use time::Timestamp;
+pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};

@@ -1,0 +1,3 @@
+//! Agent Factory.
+
+pub mod domain;

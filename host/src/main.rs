@@ -1,0 +1,2 @@
+//! `agent-factory`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! An engine adapter that misbehaves on request.

@@ -1,0 +1,1 @@
+//! A skill that misbehaves on request.

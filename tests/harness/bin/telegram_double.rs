@@ -1,0 +1,2 @@
+//! The Bot API double as a program.
+fn main() {}
