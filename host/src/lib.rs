@@ -1,3 +1,5 @@
 //! Agent Factory.
 
+pub mod clock;
+pub mod config;
 pub mod domain;

@@ -125,6 +125,23 @@ text_id!(
     |c| !c.is_control() && c != '\\'
 );
 
+/// Ids the host makes itself: a prefix that tells the kind, and 128 random bits.
+macro_rules! made_id {
+    ($name:ident, $prefix:literal) => {
+        impl $name {
+            /// From random bytes.
+            #[must_use]
+            pub fn from_random(bytes: [u8; 16]) -> Self {
+                Self(format!(concat!($prefix, "_{}"), hex::encode(bytes)))
+            }
+        }
+    };
+}
+
+made_id!(MessageId, "msg");
+made_id!(OutboxId, "out");
+made_id!(WorkerId, "wrk");
+
 impl Default for Pool {
     fn default() -> Self {
         Self("default".to_owned())
@@ -147,7 +164,10 @@ mod tests {
     fn an_id_is_accepted_at_its_longest_and_refused_one_beyond() {
         assert!("a".repeat(64).parse::<TenantId>().is_ok());
         let error = "a".repeat(65).parse::<TenantId>().unwrap_err();
-        assert_eq!(error.to_string(), "a tenant id must be 1 to 64 characters of a-z, 0-9 and -");
+        assert_eq!(
+            error.to_string(),
+            "a tenant id must be 1 to 64 characters of a-z, 0-9 and -"
+        );
         assert!("".parse::<TenantId>().is_err());
     }
 

@@ -55,7 +55,9 @@ impl FromStr for ToolName {
         if (1..=32).contains(&name.len()) && name.chars().all(accepts) {
             return Ok(Self(name.to_owned()));
         }
-        Err(format!("a tool's name must be 1 to 32 characters of a-z, 0-9 and _, not {name:?}"))
+        Err(format!(
+            "a tool's name must be 1 to 32 characters of a-z, 0-9 and _, not {name:?}"
+        ))
     }
 }
 
@@ -171,6 +173,8 @@ mod base64_bytes {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-        STANDARD.decode(String::deserialize(from)?).map_err(D::Error::custom)
+        STANDARD
+            .decode(String::deserialize(from)?)
+            .map_err(D::Error::custom)
     }
 }

@@ -1,0 +1,102 @@
+use serde::{Deserialize, Serialize};
+
+/// What one call of a component may take (`[limits]`). Every value is a hard bound: at it a call
+/// goes on, one beyond it ends with an error that names the limit and its value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Turns that run at once in one worker.
+    pub engine_slots: u32,
+    /// Tool calls that run at once in one worker, apart from the turns that wait for them.
+    pub tool_slots: u32,
+    /// Linear memory of one call, all memories of the component together, bytes.
+    pub memory_bytes: u64,
+    /// Elements of all tables of one call together.
+    pub table_elements: u32,
+    /// Resource handles of one call.
+    pub handles: u32,
+    /// Wall clock of one turn, tools and waiting included, milliseconds.
+    pub turn_ms: u64,
+    /// Processor time of the engine in one turn, milliseconds.
+    pub turn_cpu_ms: u64,
+    /// Wall clock of one tool call, milliseconds.
+    pub tool_ms: u64,
+    /// Processor time of one tool call, milliseconds.
+    pub tool_cpu_ms: u64,
+    /// Calls from one component call to the host's capabilities (WASI is not counted).
+    pub host_calls: u32,
+    /// What one call to the host may copy out of the guest, bytes.
+    pub host_call_bytes: u64,
+    /// Batches of tools in one turn.
+    pub tool_rounds: u32,
+    /// Tools in one batch.
+    pub tool_batch: u32,
+    /// Arguments of one tool call, bytes of JSON.
+    pub tool_argument_bytes: u64,
+    /// Output of one tool call, texts, files and JSON together, bytes.
+    pub tool_output_bytes: u64,
+    /// Messages one turn may append to the history.
+    pub append_messages: u32,
+    /// What one turn may append to the history, bytes.
+    pub append_bytes: u64,
+    /// The text of one reply, bytes.
+    pub reply_bytes: u64,
+    /// Lines in one receipt.
+    pub log_lines: u32,
+    /// One line in a receipt, bytes.
+    pub log_line_bytes: u32,
+    /// One key, bytes.
+    pub kv_key_bytes: u32,
+    /// One value, bytes.
+    pub kv_value_bytes: u64,
+    /// Keys of one skill of one agent, in each scope (each conversation for itself).
+    pub kv_keys: u32,
+    /// What one turn may append to the agent's memory, bytes.
+    pub memory_append_bytes: u64,
+    /// Hits of one memory search.
+    pub memory_hits: u32,
+    /// The most tokens a model may answer with.
+    pub output_tokens: u32,
+    /// A component to be uploaded, bytes.
+    pub component_bytes: u64,
+    /// Wall clock of checking, describing and compiling one component, milliseconds.
+    pub compile_ms: u64,
+    /// Memory of the process that compiles one component, bytes.
+    pub compile_memory_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            engine_slots: 16,
+            tool_slots: 32,
+            memory_bytes: 64 << 20,
+            table_elements: 20_000,
+            handles: 4_096,
+            turn_ms: 120_000,
+            turn_cpu_ms: 10_000,
+            tool_ms: 30_000,
+            tool_cpu_ms: 5_000,
+            host_calls: 10_000,
+            host_call_bytes: 4 << 20,
+            tool_rounds: 16,
+            tool_batch: 16,
+            tool_argument_bytes: 256 << 10,
+            tool_output_bytes: 1 << 20,
+            append_messages: 200,
+            append_bytes: 2 << 20,
+            reply_bytes: 64 << 10,
+            log_lines: 200,
+            log_line_bytes: 4_096,
+            kv_key_bytes: 256,
+            kv_value_bytes: 64 << 10,
+            kv_keys: 1_000,
+            memory_append_bytes: 8 << 10,
+            memory_hits: 20,
+            output_tokens: 8_192,
+            component_bytes: 32 << 20,
+            compile_ms: 60_000,
+            compile_memory_bytes: 2 << 30,
+        }
+    }
+}
