@@ -184,7 +184,7 @@ async fn commit_group(tx: &mut Tx, group: Vec<Box<dyn Job>>, signals: &Signals) 
         }
     }
     for reply in replies {
-        reply.send(outcome.as_ref().map(|()| ()).map_err(transaction_failed));
+        reply.send(outcome.clone().map_err(|error| transaction_failed(&error)));
     }
 }
 
