@@ -52,9 +52,7 @@ pub async fn get(
     scope: KvScope,
     key: &str,
 ) -> Result<Option<KvEntry>, StoreError> {
-    Ok(stored(tx, lease, owner, scope, key)
-        .await?
-        .map(Row::entry))
+    Ok(stored(tx, lease, owner, scope, key).await?.map(Row::entry))
 }
 
 #[derive(sqlx::FromRow)]

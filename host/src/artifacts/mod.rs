@@ -1,0 +1,112 @@
+//! Bytes by SHA-256: components as they were uploaded, and what they were compiled to.
+//!
+//! An artifact is stored once for all tenants. To name a digest grants nothing: who may use one is decided by the
+//! rows of [`crate::workspace`] and checked by [`may_use`] before a worker gets any byte.
+
+use crate::domain::{Digest, Lease, Timestamp};
+use crate::store::{StoreError, Tx, on_tx};
+
+/// What a component was compiled to, as it is stored.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct CompiledRow {
+    /// Over everything else in the row.
+    pub signature: Vec<u8>,
+    /// For wasmtime to map.
+    pub bytes: Vec<u8>,
+}
+
+/// Store `bytes`; they may be there already.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn put(tx: &mut Tx, now: Timestamp, bytes: &[u8]) -> Result<Digest, StoreError> {
+    const SQL: &str = "
+        INSERT INTO artifacts (digest, size_bytes, bytes, created_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (digest) DO NOTHING";
+    let digest = Digest::of(bytes);
+    let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(digest.to_string())
+            .bind(size)
+            .bind(bytes)
+            .bind(now)
+            .execute(conn)
+            .await
+    })?;
+    Ok(digest)
+}
+
+/// What `digest` was compiled to for one wasmtime configuration and target.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn compiled(
+    tx: &mut Tx,
+    digest: Digest,
+    compatibility: &str,
+    target: &str,
+) -> Result<Option<CompiledRow>, StoreError> {
+    const SQL: &str = "
+        SELECT signature, bytes FROM compiled_components
+        WHERE digest = $1 AND compatibility = $2 AND target = $3";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(digest.to_string())
+            .bind(compatibility)
+            .bind(target)
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+/// Store what `digest` was compiled to, over what was there: a newly signed artifact replaces an older one.
+///
+/// # Errors
+/// Where the database does not answer, or the component itself is not stored.
+pub async fn put_compiled(
+    tx: &mut Tx,
+    now: Timestamp,
+    digest: Digest,
+    compatibility: &str,
+    target: &str,
+    row: &CompiledRow,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO compiled_components (digest, compatibility, target, signature, bytes, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (digest, compatibility, target) DO UPDATE SET
+            signature = excluded.signature, bytes = excluded.bytes, created_at = excluded.created_at";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(digest.to_string())
+            .bind(compatibility)
+            .bind(target)
+            .bind(&row.signature)
+            .bind(&row.bytes)
+            .bind(now)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}
+
+/// Whether the lease's agent has `digest` as its engine or as the component of an enabled skill.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn may_use(tx: &mut Tx, lease: &Lease, digest: Digest) -> Result<bool, StoreError> {
+    const SQL: &str = "
+        SELECT EXISTS (SELECT 1 FROM agent_profiles
+                       WHERE tenant_id = $1 AND agent_key = $2 AND engine_digest = $3)
+            OR EXISTS (SELECT 1 FROM agent_skills
+                       WHERE tenant_id = $1 AND agent_key = $2 AND component_digest = $3 AND enabled = 1)";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(digest.to_string())
+            .fetch_one(conn)
+            .await
+    })?)
+}
