@@ -1,0 +1,225 @@
+//! Reads the file and the environment, and merges them over the defaults.
+
+use super::error::{ConfigError, Origin, Problem};
+use super::keys::{PREFIX, leaves, nearest, tree, variable_of};
+use super::{Config, FILE_VARIABLE, MASTER_KEY_VARIABLE, bounds, rules};
+use config::{Environment, File, FileFormat, Map, ValueKind};
+use secrecy::SecretString;
+use serde_json::{Number, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// See [`Config::load`].
+pub(super) fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Config, ConfigError> {
+    let defaults = leaves(&Config::default());
+    let mut environment = Variables::sort(environment, &defaults);
+    let mut problems = std::mem::take(&mut environment.problems);
+
+    let path = file.map(Path::to_path_buf).or(environment.file);
+    let origin = |key: &str, set: bool| match &path {
+        _ if environment.set.contains_key(&variable_of(key)) => Origin::Environment,
+        Some(path) if set => Origin::File(path.clone()),
+        _ => Origin::Default,
+    };
+
+    let mut values = defaults.clone();
+    let mut set = BTreeSet::new();
+    for (key, value) in merge(path.as_deref(), &environment.set)? {
+        if !defaults.contains_key(&key) {
+            problems.push(unknown_key(key, path.as_deref(), &defaults));
+            continue;
+        }
+        let is_variable = environment.set.contains_key(&variable_of(&key));
+        let value = plain(&key, value, is_variable);
+        set.insert(key.clone());
+        values.insert(key, value);
+    }
+    let origin = |key: &str| origin(key, set.contains(key));
+
+    let mut refused = bounds::check(&values, &origin);
+    refused.extend(refused_texts(&values, &origin));
+    if refused.is_empty() {
+        match serde_json::from_value::<Config>(tree(&values)) {
+            Ok(mut config) => {
+                problems.extend(rules::check(&config, &origin));
+                config.secrets.master_key = environment.master_key;
+                return ConfigError::refuse(problems).map(|()| config);
+            }
+            Err(error) => refused.push(Problem::Text {
+                key: "the configuration".to_owned(),
+                reason: error.to_string(),
+                origin: Origin::Default,
+            }),
+        }
+    }
+    problems.extend(refused);
+    Err(ConfigError::Refused(problems))
+}
+
+/// What the environment holds for this program.
+struct Variables {
+    /// Variables that set a key.
+    set: Map<String, String>,
+    file: Option<PathBuf>,
+    master_key: Option<SecretString>,
+    problems: Vec<Problem>,
+}
+
+impl Variables {
+    fn sort(
+        environment: impl Iterator<Item = (String, String)>,
+        defaults: &BTreeMap<String, Value>,
+    ) -> Self {
+        let known: BTreeMap<String, &String> =
+            defaults.keys().map(|key| (variable_of(key), key)).collect();
+        let mut sorted = Self {
+            set: Map::new(),
+            file: None,
+            master_key: None,
+            problems: Vec::new(),
+        };
+        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
+            if known.contains_key(&name) {
+                sorted.set.insert(name, value);
+            } else if name == FILE_VARIABLE {
+                sorted.file = (!value.is_empty()).then(|| PathBuf::from(value));
+            } else if name == MASTER_KEY_VARIABLE {
+                sorted.master_key = (!value.is_empty()).then(|| SecretString::from(value));
+            } else if let Some(hint) = unknown_variable(&name, &known) {
+                sorted.problems.push(Problem::UnknownKey {
+                    written: name,
+                    origin: Origin::Environment,
+                    hint,
+                });
+            }
+        }
+        // The environment has no order, and errors should.
+        sorted.problems.sort_by_key(ToString::to_string);
+        sorted
+    }
+}
+
+/// What to say of a variable that sets no key: nothing at all where it is another command's own
+/// (those have no `__`), unless it is a key's variable with its underscores mixed up.
+#[expect(clippy::option_option, reason = "an unknown variable may have no hint")]
+fn unknown_variable(name: &str, known: &BTreeMap<String, &String>) -> Option<Option<String>> {
+    let letters = |name: &str| name.replace('_', "");
+    if let Some(meant) = known.keys().find(|known| letters(known) == letters(name)) {
+        return Some(Some(format!("did you mean {meant}?")));
+    }
+    let written = name.strip_prefix(PREFIX)?.to_lowercase();
+    written.contains("__").then(|| {
+        nearest(&written.replace("__", "."), known.values().copied())
+            .map(|meant| format!("did you mean {}?", variable_of(meant)))
+    })
+}
+
+fn unknown_key(key: String, path: Option<&Path>, defaults: &BTreeMap<String, Value>) -> Problem {
+    let is_section = defaults.keys().any(|known| {
+        known.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.'))
+    });
+    let hint = if key == "secrets.master_key" {
+        Some(format!("the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file"))
+    } else if is_section {
+        Some(format!("it is a section: write [{key}] above its keys"))
+    } else {
+        nearest(&key, defaults.keys()).map(|meant| format!("did you mean {meant}?"))
+    };
+    Problem::UnknownKey {
+        written: key,
+        origin: path.map_or(Origin::Environment, |path| Origin::File(path.to_path_buf())),
+        hint,
+    }
+}
+
+/// The keys that the file or the environment sets, the environment winning.
+fn merge(
+    path: Option<&Path>,
+    variables: &Map<String, String>,
+) -> Result<Vec<(String, config::Value)>, ConfigError> {
+    let mut builder = config::Config::builder();
+    if let Some(path) = path {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    }
+    let environment = Environment::with_prefix(PREFIX.trim_end_matches('_'))
+        .prefix_separator("_")
+        .separator("__")
+        .source(Some(variables.clone()));
+    // Only the file can fail here: the variables are plain texts under known names.
+    let merged = builder
+        .add_source(environment)
+        .build()
+        .map_err(|error| ConfigError::Syntax {
+            path: path.map(Path::to_path_buf).unwrap_or_default(),
+            reason: error.to_string(),
+        })?;
+    let mut found = Vec::new();
+    flatten("", merged.cache, &mut found);
+    found.sort_by(|(one, _), (two, _)| one.cmp(two));
+    Ok(found)
+}
+
+/// Takes tables apart into `section.name`. An empty table stays, so that an unknown one is noticed.
+fn flatten(key: &str, value: config::Value, found: &mut Vec<(String, config::Value)>) {
+    match value.kind {
+        ValueKind::Table(table) => {
+            if table.is_empty() && !key.is_empty() {
+                let known = leaves(&Config::default());
+                let section = format!("{key}.");
+                if !known.keys().any(|known| known.starts_with(&section)) {
+                    found.push((key.to_owned(), config::Value::new(None, ValueKind::Nil)));
+                }
+            }
+            for (name, value) in table {
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                flatten(&key, value, found);
+            }
+        }
+        kind => found.push((key.to_owned(), config::Value::new(None, kind))),
+    }
+}
+
+/// A value as its key takes it. A variable is a text, so a quantity's is read as a number; what
+/// is none stays a text, and its bounds refuse it.
+fn plain(key: &str, value: config::Value, is_variable: bool) -> Value {
+    let is_number = is_variable && bounds::quantity(key).is_some();
+    match value.kind {
+        ValueKind::String(text) if is_number => text
+            .parse::<Number>()
+            .map_or(Value::String(text), Value::Number),
+        ValueKind::String(text) => Value::String(text),
+        ValueKind::Boolean(truth) => Value::Bool(truth),
+        ValueKind::I64(number) => number.into(),
+        ValueKind::U64(number) => number.into(),
+        ValueKind::Float(number) => {
+            Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+        }
+        other => Value::String(other.to_string()),
+    }
+}
+
+/// Every text that its key refuses, found by deserializing each for itself.
+fn refused_texts(
+    values: &BTreeMap<String, Value>,
+    origin: &dyn Fn(&str) -> Origin,
+) -> Vec<Problem> {
+    values
+        .iter()
+        .filter(|(key, _)| bounds::quantity(key).is_none())
+        .filter_map(|(key, value)| {
+            let error = serde_json::from_value::<Config>(tree([(key, value)])).err()?;
+            Some(Problem::Text {
+                key: key.clone(),
+                reason: error.to_string(),
+                origin: origin(key),
+            })
+        })
+        .collect()
+}
