@@ -1,5 +1,7 @@
 //! Agent Factory.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod secrets;

@@ -133,7 +133,9 @@ impl fmt::Display for Problem {
                 hint,
             } => {
                 match origin {
-                    Origin::File(path) => write!(out, "unknown key {written} in {}", path.display()),
+                    Origin::File(path) => {
+                        write!(out, "unknown key {written} in {}", path.display())
+                    }
                     _ => write!(out, "unknown variable {written}"),
                 }?;
                 match hint {

@@ -4,13 +4,23 @@ use super::bounds::{Quantity, whole};
 use serde::{Deserialize, Serialize};
 
 pub(super) const QUANTITIES: &[Quantity] = &[
-    whole("hydration.snapshot_cache_entries", 0, 1_000_000, "snapshots"),
+    whole(
+        "hydration.snapshot_cache_entries",
+        0,
+        1_000_000,
+        "snapshots",
+    ),
     whole("hydration.snapshot_cache_bytes", 0, 64 << 30, "bytes"),
     whole("hydration.memory_window_days", 0, 366, "days"),
     whole("hydration.max_context_tokens", 256, 10_000_000, "tokens"),
     whole("hydration.documents_max", 1, 10_000, "documents"),
     whole("hydration.document_chars_max", 100, 1_000_000, "characters"),
-    whole("hydration.documents_chars_max_total", 100, 10_000_000, "characters"),
+    whole(
+        "hydration.documents_chars_max_total",
+        100,
+        10_000_000,
+        "characters",
+    ),
     whole("hydration.history_messages", 0, 10_000, "messages"),
 ];
 

@@ -1,8 +1,8 @@
 //! Rules between two quantities: the first must not be higher than the second.
 
+use super::Config;
 use super::error::{Origin, Problem};
 use super::keys::leaves;
-use super::Config;
 
 /// `lower` must not be higher than `higher`, or, where `strictly`, must be below it.
 struct Rule {
@@ -32,19 +32,51 @@ const fn below(lower: &'static str, higher: &'static str, reason: &'static str) 
 
 /// That a heartbeat is shorter than a lease needs no rule: it is a third of it.
 const RULES: &[Rule] = &[
-    at_most("retry.base_delay_ms", "retry.max_delay_ms", "the first delay must not exceed the longest"),
-    at_most("lease.lease_ms", "lease.stale_after_ms", "a worker with a live lease must not count as gone"),
-    at_most("lease.lease_ms", "lease.max_total_ms", "a lease must not outlive its own cap"),
-    at_most("limits.turn_ms", "lease.max_total_ms", "the longest turn must fit into a lease"),
-    at_most("scaling.min_workers", "scaling.max_workers", "the fewest workers must not exceed the most"),
+    at_most(
+        "retry.base_delay_ms",
+        "retry.max_delay_ms",
+        "the first delay must not exceed the longest",
+    ),
+    at_most(
+        "lease.lease_ms",
+        "lease.stale_after_ms",
+        "a worker with a live lease must not count as gone",
+    ),
+    at_most(
+        "lease.lease_ms",
+        "lease.max_total_ms",
+        "a lease must not outlive its own cap",
+    ),
+    at_most(
+        "limits.turn_ms",
+        "lease.max_total_ms",
+        "the longest turn must fit into a lease",
+    ),
+    at_most(
+        "scaling.min_workers",
+        "scaling.max_workers",
+        "the fewest workers must not exceed the most",
+    ),
     at_most(
         "hydration.document_chars_max",
         "hydration.documents_chars_max_total",
         "one document must fit into the total",
     ),
-    at_most("limits.tool_ms", "limits.turn_ms", "a tool call must fit into its turn"),
-    at_most("limits.tool_cpu_ms", "limits.tool_ms", "processor time must fit into wall clock"),
-    at_most("limits.turn_cpu_ms", "limits.turn_ms", "processor time must fit into wall clock"),
+    at_most(
+        "limits.tool_ms",
+        "limits.turn_ms",
+        "a tool call must fit into its turn",
+    ),
+    at_most(
+        "limits.tool_cpu_ms",
+        "limits.tool_ms",
+        "processor time must fit into wall clock",
+    ),
+    at_most(
+        "limits.turn_cpu_ms",
+        "limits.turn_ms",
+        "processor time must fit into wall clock",
+    ),
     at_most(
         "limits.tool_argument_bytes",
         "limits.host_call_bytes",
@@ -85,7 +117,11 @@ pub(super) fn check(config: &Config, origin: &dyn Fn(&str) -> Origin) -> Vec<Pro
         .iter()
         .filter_map(|rule| {
             let (low, high) = (number(rule.lower)?, number(rule.higher)?);
-            let holds = if rule.strictly { low < high } else { low <= high };
+            let holds = if rule.strictly {
+                low < high
+            } else {
+                low <= high
+            };
             (!holds).then(|| Problem::Rule {
                 lower: (rule.lower, low.to_string(), origin(rule.lower)),
                 higher: (rule.higher, high.to_string(), origin(rule.higher)),
@@ -110,5 +146,7 @@ fn provider(config: &Config, origin: &dyn Fn(&str) -> Origin) -> Option<Problem>
 /// Tests read each rule as `(lower, higher, strictly)`.
 #[cfg(test)]
 pub(super) fn rules() -> impl Iterator<Item = (&'static str, &'static str, bool)> {
-    RULES.iter().map(|rule| (rule.lower, rule.higher, rule.strictly))
+    RULES
+        .iter()
+        .map(|rule| (rule.lower, rule.higher, rule.strictly))
 }

@@ -6,11 +6,21 @@ use serde::{Deserialize, Serialize};
 pub(super) const QUANTITIES: &[Quantity] = &[
     whole("scaling.min_workers", 0, 10_000, "workers"),
     whole("scaling.max_workers", 0, 10_000, "workers"),
-    whole("scaling.queue_per_worker_target", 1, 10_000, "conversations"),
+    whole(
+        "scaling.queue_per_worker_target",
+        1,
+        10_000,
+        "conversations",
+    ),
     whole("scaling.spawn_step", 1, 1_000, "workers"),
     whole("scaling.drain_step", 1, 1_000, "workers"),
     whole("scaling.idle_timeout_ms", 1_000, 86_400_000, "milliseconds"),
-    whole("scaling.reconcile_interval_ms", 100, 3_600_000, "milliseconds"),
+    whole(
+        "scaling.reconcile_interval_ms",
+        100,
+        3_600_000,
+        "milliseconds",
+    ),
 ];
 
 /// How many workers there should be, in each pool for itself (`[scaling]`).

@@ -53,7 +53,9 @@ pub struct PathPrefix(String);
 
 /// A text that is no [`PathPrefix`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a path prefix is empty, or starts with / and does not end with it, as /agent-factory does")]
+#[error(
+    "a path prefix is empty, or starts with / and does not end with it, as /agent-factory does"
+)]
 pub struct PathPrefixError;
 
 impl PathPrefix {
@@ -72,7 +74,9 @@ impl FromStr for PathPrefix {
         let is_segment = |segment: &str| !segment.is_empty() && segment.chars().all(fits);
         let accepted = text.is_empty()
             || (text.len() <= 128
-                && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_segment)));
+                && text
+                    .strip_prefix('/')
+                    .is_some_and(|rest| rest.split('/').all(is_segment)));
         if accepted {
             Ok(Self(text.to_owned()))
         } else {

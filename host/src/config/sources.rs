@@ -119,10 +119,14 @@ fn unknown_variable(name: &str, known: &BTreeMap<String, &String>) -> Option<Opt
 
 fn unknown_key(key: String, path: Option<&Path>, defaults: &BTreeMap<String, Value>) -> Problem {
     let is_section = defaults.keys().any(|known| {
-        known.strip_prefix(&key).is_some_and(|rest| rest.starts_with('.'))
+        known
+            .strip_prefix(&key)
+            .is_some_and(|rest| rest.starts_with('.'))
     });
     let hint = if key == "secrets.master_key" {
-        Some(format!("the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file"))
+        Some(format!(
+            "the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file"
+        ))
     } else if is_section {
         Some(format!("it is a section: write [{key}] above its keys"))
     } else {
@@ -141,8 +145,9 @@ fn merge(
     variables: &Map<String, String>,
 ) -> Result<Vec<(String, config::Value)>, ConfigError> {
     let mut builder = config::Config::builder();
+    let mut text = String::new();
     if let Some(path) = path {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
             path: path.to_path_buf(),
             source,
         })?;
@@ -158,12 +163,21 @@ fn merge(
         .build()
         .map_err(|error| ConfigError::Syntax {
             path: path.map(Path::to_path_buf).unwrap_or_default(),
-            reason: error.to_string(),
+            reason: syntax(&text).unwrap_or_else(|| error.to_string()),
         })?;
     let mut found = Vec::new();
     flatten("", merged.cache, &mut found);
     found.sort_by(|(one, _), (two, _)| one.cmp(two));
     Ok(found)
+}
+
+/// What is wrong with a TOML text and on which line. The line itself is not repeated, as the parser
+/// would: it may hold a secret in the wrong place.
+fn syntax(text: &str) -> Option<String> {
+    let error = text.parse::<toml::Table>().err()?;
+    let before = error.span().and_then(|span| text.get(..span.start))?;
+    let line = before.matches('\n').count() + 1;
+    Some(format!("{} on line {line}", error.message()))
 }
 
 /// Takes tables apart into `section.name`. An empty table stays, so that an unknown one is noticed.
@@ -178,7 +192,11 @@ fn flatten(key: &str, value: config::Value, found: &mut Vec<(String, config::Val
                 }
             }
             for (name, value) in table {
-                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                let key = if key.is_empty() {
+                    name
+                } else {
+                    format!("{key}.{name}")
+                };
                 flatten(&key, value, found);
             }
         }
