@@ -14,24 +14,36 @@ pub fn show(config: &Config) -> String {
     let mut shown = String::new();
     let mut section = "";
     for line in plain.lines() {
-        shown.push_str(line);
         if let Some(name) = line
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'))
         {
             section = name;
-        } else if let Some((name, _)) = line.split_once(" = ")
+            shown.push_str(&heading(config, section));
+            continue;
+        }
+        shown.push_str(line);
+        if let Some((name, _)) = line.split_once(" = ")
             && let Some(quantity) = quantity(&format!("{section}.{name}"))
         {
             shown.push_str("  # ");
             shown.push_str(&quantity.to_string());
         }
         shown.push('\n');
-        if line == "[secrets]" {
-            shown.push_str(&master_key_line(config));
-        }
     }
     shown
+}
+
+/// A section's name, and a comment for each of its keys that has no value to show.
+fn heading(config: &Config, section: &str) -> String {
+    let mut heading = format!("[{section}]\n");
+    if section == "secrets" {
+        heading.push_str(&master_key_line(config));
+    }
+    for name in config.unset(section) {
+        heading.push_str(&format!("# {name} is not set\n"));
+    }
+    heading
 }
 
 /// A comment: the file has no such key.
@@ -113,6 +125,12 @@ mod tests {
         ] {
             assert!(!text.contains("5ec12e7"), "{text}");
         }
-        assert!(show(&Config::default()).contains("# no master key in"));
+        let shown = show(&Config::default());
+        assert!(
+            shown.contains(
+                "[secrets]\n# no master key in AGENT_FACTORY_MASTER_KEY\n# master_key_file is not set\n"
+            ),
+            "{shown}"
+        );
     }
 }

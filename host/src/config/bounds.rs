@@ -53,7 +53,7 @@ pub(super) const fn fraction(
 
 impl Quantity {
     /// Whether a value is a number of the right kind within the bounds.
-    fn accepts(&self, value: &Value) -> bool {
+    pub(super) fn accepts(&self, value: &Value) -> bool {
         match self.bounds {
             Bounds::Whole(min, max) => value.as_u64().is_some_and(|n| (min..=max).contains(&n)),
             Bounds::Fraction(min, max) => value.as_f64().is_some_and(|n| (min..=max).contains(&n)),

@@ -79,6 +79,9 @@ pub enum ConfigError {
     /// Keys or values are refused; all of them are listed.
     #[error("the configuration is refused:{}", listed(.0))]
     Refused(Vec<Problem>),
+    /// Values that are accepted one by one make no configuration together; a defect of this program.
+    #[error("the configuration's values do not fit together: {0}")]
+    Contradiction(serde_json::Error),
 }
 
 impl ConfigError {
@@ -100,7 +103,7 @@ fn listed(problems: &[Problem]) -> String {
 }
 
 impl Origin {
-    /// Where this value is written, for example `(queue.toml)`.
+    /// Where this value is written.
     fn place(&self, key: &str) -> String {
         match self {
             Self::Default => "the default".to_owned(),
@@ -149,7 +152,7 @@ impl fmt::Display for Problem {
                 origin,
             } => write!(
                 out,
-                "{} is {value} ({}), but must be {quantity}: {}",
+                "{} is {value} ({}), but must be {quantity}; {}",
                 quantity.key,
                 origin.place(quantity.key),
                 origin.repair(quantity.key)
@@ -160,7 +163,7 @@ impl fmt::Display for Problem {
                 origin,
             } => write!(
                 out,
-                "{key} ({}) is refused: {reason}: {}",
+                "{key} ({}) is refused: {reason}; {}",
                 origin.place(key),
                 origin.repair(key)
             ),
@@ -170,7 +173,7 @@ impl fmt::Display for Problem {
                 reason,
             } => write!(
                 out,
-                "{lower} is {low} ({}) and {higher} is {high} ({}), but {reason}: {}",
+                "{lower} is {low} ({}) and {higher} is {high} ({}), but {reason}; {}",
                 low_origin.place(lower),
                 high_origin.place(higher),
                 if matches!(low_origin, Origin::Default) {

@@ -104,9 +104,22 @@ impl Config {
     /// Lists every value that is out of its bounds and every rule that is broken.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let origin = |_: &str| Origin::Default;
-        let mut problems = bounds::check(&keys::leaves(self), &origin);
-        problems.extend(rules::check(self, &origin));
+        let values = keys::leaves(self);
+        let mut problems = bounds::check(&values, &origin);
+        problems.extend(rules::check(&values, &origin));
         ConfigError::refuse(problems)
+    }
+
+    /// The keys of this section that may be left out and are, for example `app` of `provider`.
+    pub(crate) fn unset(&self, section: &str) -> Vec<String> {
+        keys::leaves(self)
+            .into_iter()
+            .filter(|(_, value)| value.is_null())
+            .filter_map(|(key, _)| {
+                let (of, name) = key.split_once('.')?;
+                (of == section).then(|| name.to_owned())
+            })
+            .collect()
     }
 }
 

@@ -1,8 +1,10 @@
-//! Rules between two quantities: the first must not be higher than the second.
+//! Rules between values, most of them between two quantities: the first must not be higher than
+//! the second.
 
-use super::Config;
+use super::bounds::quantity;
 use super::error::{Origin, Problem};
-use super::keys::leaves;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// `lower` must not be higher than `higher`, or, where `strictly`, must be below it.
 struct Rule {
@@ -109,10 +111,15 @@ const RULES: &[Rule] = &[
     ),
 ];
 
-/// Every broken rule. Values are within their bounds already.
-pub(super) fn check(config: &Config, origin: &dyn Fn(&str) -> Origin) -> Vec<Problem> {
-    let values = leaves(config);
-    let number = |key: &str| values.get(key).and_then(serde_json::Value::as_u64);
+/// Every broken rule. A value that is out of its bounds is refused for that alone.
+pub(super) fn check(
+    values: &BTreeMap<String, Value>,
+    origin: &dyn Fn(&str) -> Origin,
+) -> Vec<Problem> {
+    let number = |key: &str| {
+        let value = values.get(key)?;
+        quantity(key)?.accepts(value).then(|| value.as_u64())?
+    };
     RULES
         .iter()
         .filter_map(|rule| {
@@ -128,15 +135,19 @@ pub(super) fn check(config: &Config, origin: &dyn Fn(&str) -> Origin) -> Vec<Pro
                 reason: rule.reason,
             })
         })
-        .chain(provider(config, origin))
+        .chain(fly_without_app(values, origin))
         .collect()
 }
 
-/// Fly needs to know the app.
-fn provider(config: &Config, origin: &dyn Fn(&str) -> Origin) -> Option<Problem> {
-    let incomplete =
-        config.provider.kind == super::ProviderKind::Fly && config.provider.app.is_none();
-    incomplete.then(|| Problem::Text {
+fn fly_without_app(
+    values: &BTreeMap<String, Value>,
+    origin: &dyn Fn(&str) -> Origin,
+) -> Option<Problem> {
+    let is_fly = values
+        .get("provider.kind")
+        .is_some_and(|kind| kind == "fly");
+    let has_app = values.get("provider.app").is_some_and(|app| !app.is_null());
+    (is_fly && !has_app).then(|| Problem::Text {
         key: "provider.app".to_owned(),
         reason: "the provider fly needs the app that its machines belong to".to_owned(),
         origin: origin("provider.app"),

@@ -27,7 +27,7 @@ pub(super) fn load(
 
     let mut values = defaults.clone();
     let mut set = BTreeSet::new();
-    for (key, value) in merge(path.as_deref(), &environment.set)? {
+    for (key, value) in merge(path.as_deref(), &environment.set, &defaults)? {
         if !defaults.contains_key(&key) {
             problems.push(unknown_key(key, path.as_deref(), &defaults));
             continue;
@@ -39,24 +39,14 @@ pub(super) fn load(
     }
     let origin = |key: &str| origin(key, set.contains(key));
 
-    let mut refused = bounds::check(&values, &origin);
-    refused.extend(refused_texts(&values, &origin));
-    if refused.is_empty() {
-        match serde_json::from_value::<Config>(tree(&values)) {
-            Ok(mut config) => {
-                problems.extend(rules::check(&config, &origin));
-                config.secrets.master_key = environment.master_key;
-                return ConfigError::refuse(problems).map(|()| config);
-            }
-            Err(error) => refused.push(Problem::Text {
-                key: "the configuration".to_owned(),
-                reason: error.to_string(),
-                origin: Origin::Default,
-            }),
-        }
-    }
-    problems.extend(refused);
-    Err(ConfigError::Refused(problems))
+    problems.extend(bounds::check(&values, &origin));
+    problems.extend(refused_texts(&values, &origin));
+    problems.extend(rules::check(&values, &origin));
+    ConfigError::refuse(problems)?;
+    let mut config: Config =
+        serde_json::from_value(tree(&values)).map_err(ConfigError::Contradiction)?;
+    config.secrets.master_key = environment.master_key;
+    Ok(config)
 }
 
 /// What the environment holds for this program.
@@ -118,16 +108,11 @@ fn unknown_variable(name: &str, known: &BTreeMap<String, &String>) -> Option<Opt
 }
 
 fn unknown_key(key: String, path: Option<&Path>, defaults: &BTreeMap<String, Value>) -> Problem {
-    let is_section = defaults.keys().any(|known| {
-        known
-            .strip_prefix(&key)
-            .is_some_and(|rest| rest.starts_with('.'))
-    });
     let hint = if key == "secrets.master_key" {
         Some(format!(
             "the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file"
         ))
-    } else if is_section {
+    } else if is_section(&key, defaults) {
         Some(format!("it is a section: write [{key}] above its keys"))
     } else {
         nearest(&key, defaults.keys()).map(|meant| format!("did you mean {meant}?"))
@@ -143,6 +128,7 @@ fn unknown_key(key: String, path: Option<&Path>, defaults: &BTreeMap<String, Val
 fn merge(
     path: Option<&Path>,
     variables: &Map<String, String>,
+    defaults: &BTreeMap<String, Value>,
 ) -> Result<Vec<(String, config::Value)>, ConfigError> {
     let mut builder = config::Config::builder();
     let mut text = String::new();
@@ -166,7 +152,7 @@ fn merge(
             reason: syntax(&text).unwrap_or_else(|| error.to_string()),
         })?;
     let mut found = Vec::new();
-    flatten("", merged.cache, &mut found);
+    flatten("", merged.cache, defaults, &mut found);
     found.sort_by(|(one, _), (two, _)| one.cmp(two));
     Ok(found)
 }
@@ -180,28 +166,37 @@ fn syntax(text: &str) -> Option<String> {
     Some(format!("{} on line {line}", error.message()))
 }
 
-/// Takes tables apart into `section.name`. An empty table stays, so that an unknown one is noticed.
-fn flatten(key: &str, value: config::Value, found: &mut Vec<(String, config::Value)>) {
+/// Takes tables apart into `section.name`. An unknown table stays even where it is empty, so that it
+/// is noticed.
+fn flatten(
+    key: &str,
+    value: config::Value,
+    defaults: &BTreeMap<String, Value>,
+    found: &mut Vec<(String, config::Value)>,
+) {
     match value.kind {
-        ValueKind::Table(table) => {
-            if table.is_empty() && !key.is_empty() {
-                let known = leaves(&Config::default());
-                let section = format!("{key}.");
-                if !known.keys().any(|known| known.starts_with(&section)) {
-                    found.push((key.to_owned(), config::Value::new(None, ValueKind::Nil)));
-                }
-            }
+        ValueKind::Table(table)
+            if !table.is_empty() || key.is_empty() || is_section(key, defaults) =>
+        {
             for (name, value) in table {
                 let key = if key.is_empty() {
                     name
                 } else {
                     format!("{key}.{name}")
                 };
-                flatten(&key, value, found);
+                flatten(&key, value, defaults, found);
             }
         }
         kind => found.push((key.to_owned(), config::Value::new(None, kind))),
     }
+}
+
+fn is_section(key: &str, defaults: &BTreeMap<String, Value>) -> bool {
+    defaults.keys().any(|known| {
+        known
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with('.'))
+    })
 }
 
 /// A value as its key takes it. A variable is a text, so a quantity's is read as a number; what

@@ -1,6 +1,8 @@
-use super::bounds::Bounds;
+//! Loading, with an environment of the test's own.
+
+mod quantities;
+
 use super::*;
-use serde_json::Value;
 use std::io::Write as _;
 
 /// Loads a file with this text and these variables.
@@ -21,104 +23,6 @@ fn owned(environment: &[(&str, &str)]) -> impl Iterator<Item = (String, String)>
 
 fn refusal(text: &str, environment: &[(&str, &str)]) -> String {
     load(text, environment).unwrap_err().to_string()
-}
-
-/// Loads one value for one key by its variable and says which keys were refused for their range.
-fn out_of_range(key: &str, value: &str) -> Vec<&'static str> {
-    match Config::load(None, owned(&[(&variable_of(key), value)])) {
-        Err(ConfigError::Refused(problems)) => problems
-            .iter()
-            .filter_map(|problem| match problem {
-                Problem::Range { quantity, .. } => Some(quantity.key),
-                // A lone value at its bound may contradict another one's default.
-                _ => None,
-            })
-            .collect(),
-        Ok(_) => Vec::new(),
-        Err(other) => panic!("{other}"),
-    }
-}
-
-#[test]
-fn every_quantity_is_accepted_at_both_bounds_and_refused_beyond() {
-    for quantity in quantities() {
-        let (inside, beyond) = match quantity.bounds {
-            Bounds::Whole(min, max) => (
-                [min.to_string(), max.to_string()],
-                [
-                    (i128::from(min) - 1).to_string(),
-                    (i128::from(max) + 1).to_string(),
-                ],
-            ),
-            Bounds::Fraction(min, max) => (
-                [min.to_string(), max.to_string()],
-                [(min - 0.001).to_string(), (max + 0.001).to_string()],
-            ),
-        };
-        for value in inside {
-            assert_eq!(out_of_range(quantity.key, &value), [""; 0], "{value}");
-        }
-        for value in beyond {
-            assert_eq!(
-                out_of_range(quantity.key, &value),
-                [quantity.key],
-                "{value}"
-            );
-        }
-    }
-}
-
-#[test]
-fn every_number_of_the_configuration_is_a_quantity_and_the_other_way_round() {
-    let mut numbers: Vec<String> = keys::leaves(&Config::default())
-        .into_iter()
-        .filter_map(|(key, value)| matches!(value, Value::Number(_)).then_some(key))
-        .collect();
-    let mut table: Vec<&str> = quantities().map(|quantity| quantity.key).collect();
-    numbers.sort();
-    table.sort_unstable();
-    assert_eq!(numbers, table);
-}
-
-#[test]
-fn the_highest_accepted_value_of_every_quantity_fits_its_type() {
-    for quantity in quantities() {
-        let value = match quantity.bounds {
-            Bounds::Whole(_, max) => max.into(),
-            Bounds::Fraction(_, max) => max.into(),
-        };
-        let mut leaves = keys::leaves(&Config::default());
-        leaves.insert(quantity.key.to_owned(), value);
-        let config = serde_json::from_value::<Config>(keys::tree(&leaves));
-        assert!(config.is_ok(), "{}", quantity.key);
-    }
-}
-
-#[test]
-fn the_defaults_are_valid_and_are_the_references() {
-    let config = load("", &[]).unwrap();
-    assert!(config.validate().is_ok());
-    assert_eq!(
-        (config.queue.default_priority, config.queue.max_attempts),
-        (50, 5)
-    );
-    assert_eq!(
-        (config.retry.base_delay_ms, config.retry.max_delay_ms),
-        (1_000, 120_000)
-    );
-    assert_eq!(
-        (config.lease.lease_ms, config.lease.stale_after_ms),
-        (60_000, 90_000)
-    );
-    assert_eq!(
-        (config.scaling.min_workers, config.scaling.max_workers),
-        (0, 20)
-    );
-    assert_eq!(config.server.path_prefix.as_str(), "/agent-factory");
-    assert_eq!(
-        config.database.url.sqlite_path(),
-        Path::new("agent-factory.db")
-    );
 }
 
 #[test]
@@ -161,10 +65,10 @@ fn all_problems_are_told_at_once_each_with_key_value_range_and_place() {
     assert_eq!(lines.len(), 6, "{told}");
     for words in [
         "queue.claim_batch_size is 0 (in ",
-        "but must be 1 to 1000 conversations: change claim_batch_size under [queue] in ",
+        "but must be 1 to 1000 conversations; change claim_batch_size under [queue] in ",
         "or set AGENT_FACTORY_QUEUE__CLAIM_BATCH_SIZE",
         "retry.factor is \"fast\" (in ",
-        "lease.lease_ms is 1 (in AGENT_FACTORY_LEASE__LEASE_MS), but must be 300 to 3600000 milliseconds: change or unset AGENT_FACTORY_LEASE__LEASE_MS",
+        "lease.lease_ms is 1 (in AGENT_FACTORY_LEASE__LEASE_MS), but must be 300 to 3600000 milliseconds; change or unset AGENT_FACTORY_LEASE__LEASE_MS",
         "unknown key queue.size in ",
         "server.listen (in AGENT_FACTORY_SERVER__LISTEN) is refused: invalid socket address syntax",
         "factory.toml",
@@ -264,56 +168,6 @@ fn a_text_may_look_like_a_number() {
 }
 
 #[test]
-fn each_rule_between_two_quantities_holds_at_its_limit_and_breaks_beyond() {
-    for (lower, higher, strictly) in rules::rules() {
-        let defaults = keys::leaves(&Config::default());
-        let high = defaults[higher].as_u64().unwrap();
-        let limit = if strictly { high - 1 } else { high };
-        for (low, breaks) in [(limit, false), (limit + 1, true)] {
-            let mut leaves = defaults.clone();
-            leaves.insert(lower.to_owned(), low.into());
-            let config = serde_json::from_value(keys::tree(&leaves)).unwrap();
-            let broken = rules::check(&config, &|_| Origin::Default);
-            let is_told = broken.iter().any(|problem| {
-                let told = problem.to_string();
-                told.contains(&format!("{lower} is {low} "))
-                    && told.contains(&format!("{higher} is {high} "))
-            });
-            assert_eq!(is_told, breaks, "{lower} and {higher}: {broken:?}");
-        }
-    }
-}
-
-#[test]
-fn a_broken_rule_tells_where_to_repair_it() {
-    let told = refusal(
-        "scaling.max_workers = 2",
-        &[("AGENT_FACTORY_SCALING__MIN_WORKERS", "3")],
-    );
-    assert!(
-        told.contains("scaling.min_workers is 3 (in AGENT_FACTORY_SCALING__MIN_WORKERS) and scaling.max_workers is 2 (in "),
-        "{told}"
-    );
-    assert!(
-        told.contains(
-            "must not exceed the most: change or unset AGENT_FACTORY_SCALING__MIN_WORKERS"
-        ),
-        "{told}"
-    );
-}
-
-#[test]
-fn fly_needs_an_app_and_no_other_provider_does() {
-    assert!(
-        refusal("provider.kind = \"fly\"", &[]).contains("provider.app (the default) is refused")
-    );
-    assert!(load("provider = { kind = \"fly\", app = \"workers\" }", &[]).is_ok());
-    assert!(load("provider.kind = \"process\"", &[]).is_ok());
-    assert!(refusal("provider.kind = \"ecs\"", &[]).contains("provider.kind"));
-    assert!(refusal("provider.app = \"a/b\"", &[]).contains("provider.app"));
-}
-
-#[test]
 fn an_address_that_is_refused_is_not_repeated() {
     for (key, value) in [
         ("database.url", "postgres://me:5ec12e7@host/db"),
@@ -363,17 +217,4 @@ fn a_file_that_is_missing_or_no_toml_is_named() {
     assert!(told.ends_with(" on line 2"), "{told}");
     assert!(!told.contains("5ec12e7"), "{told}");
     assert!(told.contains("factory.toml is not valid TOML"), "{told}");
-}
-
-#[test]
-fn a_configuration_changed_in_code_is_validated_too() {
-    let mut config = Config::default();
-    config.queue.claim_batch_size = 0;
-    config.scaling.min_workers = 21;
-    let told = config.validate().unwrap_err().to_string();
-    assert!(
-        told.contains("queue.claim_batch_size is 0 (the default)"),
-        "{told}"
-    );
-    assert!(told.contains("scaling.min_workers is 21"), "{told}");
 }
