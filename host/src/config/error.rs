@@ -25,8 +25,8 @@ pub enum Problem {
         written: String,
         /// Where it was written.
         origin: Origin,
-        /// What to write instead, where that can be told.
-        hint: Option<String>,
+        /// What to write instead.
+        hint: String,
     },
     /// A number out of its range, or no number.
     Range {
@@ -141,10 +141,7 @@ impl fmt::Display for Problem {
                     }
                     _ => write!(out, "unknown variable {written}"),
                 }?;
-                match hint {
-                    Some(hint) => write!(out, "; {hint}"),
-                    None => out.write_str("; `config show` lists the known ones"),
-                }
+                write!(out, "; {hint}")
             }
             Self::Range {
                 quantity,

@@ -67,3 +67,11 @@ pub(super) fn nearest<'a>(
             .map(|(_, key)| key)
     })
 }
+
+/// What to write instead of something unknown.
+pub(super) fn hint(meant: Option<&String>) -> String {
+    meant.map_or_else(
+        || "`config show` lists the known ones".to_owned(),
+        |meant| format!("did you mean {meant}?"),
+    )
+}

@@ -19,7 +19,6 @@ pub struct Secrets {
 }
 
 /// A loaded path is always Unicode; one that was set in code may not be, and is shown as far as it is.
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 fn as_text<S: Serializer>(path: &Option<PathBuf>, to: S) -> Result<S::Ok, S::Error> {
     path.as_ref()
         .map(|path| path.to_string_lossy())

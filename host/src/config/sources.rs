@@ -1,13 +1,13 @@
 //! Reads the file and the environment, and merges them over the defaults.
 
+use super::environment::Variables;
 use super::error::{ConfigError, Origin, Problem};
-use super::keys::{PREFIX, leaves, nearest, tree, variable_of};
-use super::{Config, FILE_VARIABLE, MASTER_KEY_VARIABLE, bounds, rules};
+use super::keys::{PREFIX, hint, leaves, nearest, tree, variable_of};
+use super::{Config, MASTER_KEY_VARIABLE, bounds, rules};
 use config::{Environment, File, FileFormat, Map, ValueKind};
-use secrecy::SecretString;
 use serde_json::{Number, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// See [`Config::load`].
 pub(super) fn load(
@@ -49,73 +49,14 @@ pub(super) fn load(
     Ok(config)
 }
 
-/// What the environment holds for this program.
-struct Variables {
-    /// Variables that set a key.
-    set: Map<String, String>,
-    file: Option<PathBuf>,
-    master_key: Option<SecretString>,
-    problems: Vec<Problem>,
-}
-
-impl Variables {
-    fn sort(
-        environment: impl Iterator<Item = (String, String)>,
-        defaults: &BTreeMap<String, Value>,
-    ) -> Self {
-        let known: BTreeMap<String, &String> =
-            defaults.keys().map(|key| (variable_of(key), key)).collect();
-        let mut sorted = Self {
-            set: Map::new(),
-            file: None,
-            master_key: None,
-            problems: Vec::new(),
-        };
-        for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
-            if known.contains_key(&name) {
-                sorted.set.insert(name, value);
-            } else if name == FILE_VARIABLE {
-                sorted.file = (!value.is_empty()).then(|| PathBuf::from(value));
-            } else if name == MASTER_KEY_VARIABLE {
-                sorted.master_key = (!value.is_empty()).then(|| SecretString::from(value));
-            } else if let Some(hint) = unknown_variable(&name, &known) {
-                sorted.problems.push(Problem::UnknownKey {
-                    written: name,
-                    origin: Origin::Environment,
-                    hint,
-                });
-            }
-        }
-        // The environment has no order, and errors should.
-        sorted.problems.sort_by_key(ToString::to_string);
-        sorted
-    }
-}
-
-/// What to say of a variable that sets no key: nothing at all where it is another command's own
-/// (those have no `__`), unless it is a key's variable with its underscores mixed up.
-#[expect(clippy::option_option, reason = "an unknown variable may have no hint")]
-fn unknown_variable(name: &str, known: &BTreeMap<String, &String>) -> Option<Option<String>> {
-    let letters = |name: &str| name.replace('_', "");
-    if let Some(meant) = known.keys().find(|known| letters(known) == letters(name)) {
-        return Some(Some(format!("did you mean {meant}?")));
-    }
-    let written = name.strip_prefix(PREFIX)?.to_lowercase();
-    written.contains("__").then(|| {
-        nearest(&written.replace("__", "."), known.values().copied())
-            .map(|meant| format!("did you mean {}?", variable_of(meant)))
-    })
-}
-
+/// A key of the merged tree that does not exist. It is the file's: unknown variables are not merged.
 fn unknown_key(key: String, path: Option<&Path>, defaults: &BTreeMap<String, Value>) -> Problem {
     let hint = if key == "secrets.master_key" {
-        Some(format!(
-            "the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file"
-        ))
+        format!("the master key comes from {MASTER_KEY_VARIABLE} or secrets.master_key_file")
     } else if is_section(&key, defaults) {
-        Some(format!("it is a section: write [{key}] above its keys"))
+        format!("it is a section: write [{key}] above its keys")
     } else {
-        nearest(&key, defaults.keys()).map(|meant| format!("did you mean {meant}?"))
+        hint(nearest(&key, defaults.keys()))
     };
     Problem::UnknownKey {
         written: key,
