@@ -29,7 +29,7 @@ impl Default for Telegram {
         Self {
             api_base: ApiBase("https://api.telegram.org".to_owned()),
             send_timeout_ms: 15_000,
-            delivery_attempts_max: 10,
+            delivery_attempts_max: 500,
         }
     }
 }

@@ -7,4 +7,4 @@ mod chunks;
 mod telegram;
 
 pub use chunks::{TELEGRAM_UTF16_MAX, chunks};
-pub use telegram::{ApiBase, Telegram};
+pub use telegram::Telegram;

@@ -1,12 +1,9 @@
+use crate::config::ApiBase;
 use crate::control::Sent;
 use crate::domain::Channel;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// Where the Bot API is, without a slash at its end: `https://api.telegram.org`.
-#[derive(Clone, Debug)]
-pub struct ApiBase(pub String);
 
 /// Sends messages with the Bot API, each with the bot token of its own tenant.
 #[derive(Clone, Debug)]
@@ -73,7 +70,7 @@ impl Telegram {
         let Some(token) = token else {
             return retry("the bot has no token; import its secret".to_owned(), None);
         };
-        let url = format!("{}/bot{}/sendMessage", self.base.0, token.expose_secret());
+        let url = format!("{}/bot{}/sendMessage", self.base.as_str(), token.expose_secret());
         let body = SendMessage { chat_id: *chat_id, message_thread_id: *topic_id, text };
         // The token is in the URL, so the error is shown without it.
         let answer = match self.client.post(url).json(&body).send().await {

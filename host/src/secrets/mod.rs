@@ -4,11 +4,13 @@
 //! sealed by an AEAD under a key that follows from the operator's [`MasterKey`], bound to the place
 //! it is stored at: a row that was changed, or moved to another tenant, name or version, does not open.
 //!
-//! This folder has the cryptography only. It has no database and no defaults, and it takes
-//! randomness as an argument.
+//! The cryptography has no database and no defaults, and takes randomness as an argument; [`import`] and
+//! [`active`] keep what it sealed.
 
 mod aead;
 mod master_key;
+mod store;
 
 pub use aead::{NONCE_BYTES, OpenError, SECRET_BYTES_MAX, SealError, SealedSecret, SecretPlace};
 pub use master_key::{KeyId, MASTER_KEY_BYTES, MasterKey, MasterKeyError};
+pub use store::{SecretError, active, import};
