@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(super) const PREFIX: &str = "AGENT_FACTORY_";
 
 /// How far a misspelt key may be from the one that is suggested, in single edits.
-const NEAR: usize = 4;
+const NEAR: usize = 3;
 
 /// The variable that sets a key: `queue.poll_ms` is `AGENT_FACTORY_QUEUE__POLL_MS`.
 #[must_use]
@@ -51,21 +51,21 @@ pub(super) fn tree<'a>(leaves: impl IntoIterator<Item = (&'a String, &'a Value)>
     Value::Object(sections)
 }
 
-/// The known key that was probably meant: the same name in another section, or one that is only a
-/// few letters away.
+/// The known key that was probably meant: one that is only a few letters away, or else one of the
+/// same name in another section.
 pub(super) fn nearest<'a>(
     written: &str,
-    known: impl Iterator<Item = &'a String> + Clone,
+    mut known: impl Iterator<Item = &'a String> + Clone,
 ) -> Option<&'a String> {
-    let name = |key: &str| key.rsplit('.').next().map(str::to_owned);
-    let same_name = known.clone().find(|key| name(key) == name(written));
-    same_name.or_else(|| {
-        known
-            .map(|key| (strsim::damerau_levenshtein(key, written), key))
-            .filter(|(distance, _)| *distance <= NEAR)
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, key)| key)
-    })
+    let near = known
+        .clone()
+        .map(|key| (strsim::damerau_levenshtein(key, written), key))
+        .filter(|(distance, _)| *distance <= NEAR)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, key)| key);
+    let (_, name) = written.rsplit_once('.').unwrap_or(("", written));
+    let is_namesake = |key: &&String| key.split_once('.').is_some_and(|(_, of)| of == name);
+    near.or_else(|| known.find(is_namesake))
 }
 
 /// What to write instead of something unknown.

@@ -86,6 +86,16 @@ fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
             "did you mean queue.claim_batch_size?",
         ),
         (
+            "[outboxx]\nlease_ms = 1",
+            "outboxx.lease_ms",
+            "did you mean outbox.lease_ms?",
+        ),
+        (
+            "[telegram]\nclaim_batch_size = 1",
+            "telegram.claim_batch_size",
+            "did you mean queue.claim_batch_size?",
+        ),
+        (
             "[lease]\nmax_attempts = 1",
             "lease.max_attempts",
             "did you mean queue.max_attempts?",
