@@ -3,4 +3,6 @@
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod outbox;
+pub mod queue;
 pub mod store;
