@@ -9,6 +9,7 @@ pub mod domain;
 pub mod hydration;
 pub mod identity;
 pub mod ingress;
+pub mod queue;
 pub mod reply;
 pub mod secrets;
 pub mod state;

@@ -30,6 +30,7 @@ CREATE TABLE compiled_components (
 );
 
 -- Agents (`agentProfiles`). `held_*` is set while the agent waits for a person; its messages wait with it.
+-- `resuming` is set from the resume until the last of its held conversations has been let go.
 -- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since.
 CREATE TABLE agent_profiles (
     tenant_id       TEXT   NOT NULL REFERENCES tenants (tenant_id),
@@ -44,12 +45,16 @@ CREATE TABLE agent_profiles (
     secrets_ref     TEXT   NOT NULL,
     held_reason     TEXT,
     held_at         BIGINT,
+    resuming        BIGINT NOT NULL DEFAULT 0 CHECK (resuming IN (0, 1)),
     snapshot_digest TEXT,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key),
-    CHECK ((held_reason IS NULL) = (held_at IS NULL))
+    CHECK ((held_reason IS NULL) = (held_at IS NULL)),
+    CHECK (resuming = 0 OR held_reason IS NULL)
 );
+
+CREATE INDEX agent_profiles_resuming ON agent_profiles (tenant_id, agent_key) WHERE resuming = 1;
 
 -- The unit of scheduling. `state` says what a claim may do with the conversation:
 --   idle     nothing pending
@@ -57,7 +62,8 @@ CREATE TABLE agent_profiles (
 --   ready    the head is due
 --   leased   a worker has the head; `lease_*` and `message_id` say who and which
 --   held     the agent waits for a person
--- The head is the queued message with the lowest (available_at, seq); `due_at` is when it may run.
+-- The head is the queued message with the lowest (available_at, seq); `due_at` is when it may run, and
+-- `priority` and `suspect` (it was lost with a worker before) are the head's.
 CREATE TABLE conversations (
     tenant_id         TEXT   NOT NULL,
     conversation_id   TEXT   NOT NULL,
@@ -87,21 +93,26 @@ CREATE TABLE conversations (
 );
 
 -- What a claim reads, and all it reads.
-CREATE INDEX conversations_ready ON conversations (pool, tenant_id, priority DESC, due_at) WHERE state = 'ready';
+CREATE INDEX conversations_ready ON conversations (pool, suspect, tenant_id, priority DESC, due_at)
+    WHERE state = 'ready';
 -- What the promotion reads, a bounded step at a time.
 CREATE INDEX conversations_waiting ON conversations (due_at) WHERE state = 'waiting';
 -- What the expiry sweep reads.
 CREATE INDEX conversations_leased ON conversations (lease_until) WHERE state = 'leased';
-CREATE INDEX conversations_of_agent ON conversations (tenant_id, agent_key, state);
+-- What a resume and the figures of the queue read: conversations with something to do, and no others.
+CREATE INDEX conversations_busy ON conversations (tenant_id, agent_key, state, pool, due_at) WHERE state <> 'idle';
 
--- Whose turn it is: the tenant a pool served last.
+-- Whose turn it is: the tenant a pool served last, one for suspects and one for all else ('' before the first), and
+-- whether the last claim of an idle worker took a suspect, so that neither kind starves the other.
 CREATE TABLE claim_turns (
-    pool      TEXT NOT NULL PRIMARY KEY,
-    tenant_id TEXT NOT NULL
+    pool              TEXT   NOT NULL PRIMARY KEY,
+    tenant_id         TEXT   NOT NULL,
+    suspect_tenant_id TEXT   NOT NULL,
+    suspect_last      BIGINT NOT NULL CHECK (suspect_last IN (0, 1))
 );
 
--- Messages (`messageQueue`). A message keeps its place (available_at, seq) through retries; `retry_at` moves
--- only when it may run again. `settled_token` is the lease that settled it, so that a repeated completion
+-- Messages (`messageQueue`). A message keeps its place (available_at, seq) through retries; `not_before` says when
+-- it may run (NULL: at once), and is all that a schedule or a backoff moves. `settled_token` is the lease that settled it, so that a repeated completion
 -- is told it succeeded.
 CREATE TABLE message_queue (
     tenant_id       TEXT   NOT NULL,
@@ -115,7 +126,7 @@ CREATE TABLE message_queue (
     source_id       TEXT,
     trace_id        TEXT   NOT NULL,
     available_at    BIGINT NOT NULL,
-    retry_at        BIGINT,
+    not_before      BIGINT,
     attempts        BIGINT NOT NULL CHECK (attempts >= 0),
     crashes         BIGINT NOT NULL CHECK (crashes >= 0),
     max_attempts    BIGINT NOT NULL CHECK (max_attempts >= 1),
@@ -284,17 +295,20 @@ CREATE TABLE outbox_lanes (
     worker_id       TEXT,
     lease_token     TEXT,
     lease_until     BIGINT,
+    lease_deadline  BIGINT,
     PRIMARY KEY (tenant_id, conversation_id),
     FOREIGN KEY (tenant_id, conversation_id) REFERENCES conversations (tenant_id, conversation_id),
     CHECK ((state IN ('waiting', 'ready')) = (due_at IS NOT NULL)),
     CHECK ((state = 'leased') = (lease_token IS NOT NULL)),
     CHECK ((lease_token IS NULL) = (worker_id IS NULL)),
-    CHECK ((lease_token IS NULL) = (lease_until IS NULL))
+    CHECK ((lease_token IS NULL) = (lease_until IS NULL)),
+    CHECK ((lease_token IS NULL) = (lease_deadline IS NULL))
 );
 
 CREATE INDEX outbox_lanes_ready ON outbox_lanes (pool, due_at) WHERE state = 'ready';
 CREATE INDEX outbox_lanes_waiting ON outbox_lanes (due_at) WHERE state = 'waiting';
 CREATE INDEX outbox_lanes_leased ON outbox_lanes (lease_until) WHERE state = 'leased';
+CREATE INDEX outbox_lanes_busy ON outbox_lanes (tenant_id, pool) WHERE state <> 'idle';
 
 -- One thing to send. A reply that an app reads by itself is `delivered` from the start: nothing is sent.
 CREATE TABLE outbox (
