@@ -14,8 +14,8 @@ pub struct ClaimRequest {
     pub pool: Pool,
     /// How many turns it has room for.
     pub max: u32,
-    /// It runs nothing else: it may be given a message that has crashed a worker before.
-    pub idle: bool,
+    /// Turns it runs. With none, it may be given a message that has crashed a worker before.
+    pub in_flight: u32,
     /// How long to wait for a first one.
     pub wait: Duration,
 }
@@ -29,6 +29,15 @@ pub struct ClaimedTurn {
     pub lease_for: Duration,
     /// It has crashed a worker before: nothing else may run beside it.
     pub alone: bool,
+}
+
+/// What a claim gave.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// To run, at most one of a conversation.
+    pub turns: Vec<ClaimedTurn>,
+    /// A message that has crashed a worker before waits for a worker that runs nothing else.
+    pub suspects_waiting: bool,
 }
 
 /// What became of a lease.

@@ -11,7 +11,7 @@ mod messages;
 
 pub use local::{LocalControl, Policies};
 pub use messages::{
-    Beat, ClaimRequest, ClaimedTurn, Completion, Delivery, DeliveryBatch, DeliveryRequest, Failure,
+    Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, DeliveryRequest, Failure,
     LaneLease, Sent, Settled,
 };
 
@@ -41,7 +41,7 @@ pub enum ControlError {
 #[async_trait]
 pub trait ControlPlane: Send + Sync + 'static {
     /// Lease up to `max` conversations with a due message (`workerClaim`). Waits up to `wait` for one.
-    async fn claim(&self, request: ClaimRequest) -> Result<Vec<ClaimedTurn>, ControlError>;
+    async fn claim(&self, request: ClaimRequest) -> Result<Claims, ControlError>;
 
     /// Mark the message as started and get what its turn needs (`workerHydrationBundle`).
     async fn hydrate(&self, lease: &Lease) -> Result<Bundle, ControlError>;

@@ -11,9 +11,8 @@ impl Worker {
         let mut running = JoinSet::new();
         while !stop.is_cancelled() {
             self.wait_for_slot(&mut running).await;
-            let alone = self.claim_and_spawn(&mut running, &stop).await;
-            if alone {
-                // It has crashed a worker before: nothing else may go down with it.
+            if self.claim_and_spawn(&mut running, &stop).await {
+                // A message that has crashed a worker before runs, or waits to: nothing may go down with it.
                 finish(&mut running).await;
             }
         }
@@ -32,13 +31,13 @@ impl Worker {
         self.0.settings.slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX))
     }
 
-    /// One claim; answers whether what it got must run alone.
+    /// One claim; answers whether to let what runs finish before the next.
     async fn claim_and_spawn(&self, running: &mut JoinSet<()>, stop: &CancellationToken) -> bool {
         let request = ClaimRequest {
             worker_id: self.0.settings.worker_id.clone(),
             pool: self.0.settings.pool.clone(),
             max: self.free(running),
-            idle: running.is_empty(),
+            in_flight: u32::try_from(running.len()).unwrap_or(u32::MAX),
             wait: self.0.settings.claim_wait,
         };
         let claimed = match self.0.plane.claim(request).await {
@@ -48,11 +47,11 @@ impl Worker {
                 return false;
             }
         };
-        let alone = claimed.iter().any(|turn| turn.alone);
-        for turn in claimed {
+        let alone = claimed.turns.iter().any(|turn| turn.alone);
+        for turn in claimed.turns {
             self.spawn(running, turn);
         }
-        alone
+        alone || claimed.suspects_waiting
     }
 
     fn spawn(&self, running: &mut JoinSet<()>, turn: ClaimedTurn) {
