@@ -1,0 +1,1 @@
+//! The double against the documentation of the Bot API, over HTTP.
