@@ -136,10 +136,16 @@ impl TelegramDouble {
         self.shared.ledger().faults.push_back(fault);
     }
 
-    /// Faults that no `sendMessage` has met so far.
-    #[must_use]
-    pub fn faults_left(&self) -> usize {
-        self.shared.ledger().faults.len()
+    /// Waits until every fault has met its `sendMessage`: a hanging one hangs, a dropped one is
+    /// dropped.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub async fn await_faults_met(&self) {
+        self.awaited("every fault to be met", |ledger| {
+            ledger.faults.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// Holds every `sendMessage` before it takes effect, until [`resume`](Self::resume). One whose
