@@ -1,4 +1,6 @@
 //! What the integration tests stand on.
 
+pub mod built;
 pub mod database;
+pub mod dev;
 pub mod telegram;

@@ -17,12 +17,14 @@ CREATE TABLE artifacts (
     created_at BIGINT NOT NULL
 );
 
--- What a component was compiled to, for one wasmtime configuration and one target. Signed by the control
--- plane; workers refuse what it did not sign.
+-- What a component was compiled to, for one wasmtime configuration and one target, and what it offers. Signed by the
+-- control plane; workers refuse what it did not sign.
 CREATE TABLE compiled_components (
     digest        TEXT   NOT NULL REFERENCES artifacts (digest),
     compatibility TEXT   NOT NULL,
     target        TEXT   NOT NULL,
+    kind          TEXT   NOT NULL CHECK (kind IN ('skill', 'engine')),
+    tools         TEXT   NOT NULL,
     signature     BLOB   NOT NULL,
     bytes         BLOB   NOT NULL,
     created_at    BIGINT NOT NULL,

@@ -3,16 +3,44 @@
 //! An artifact is stored once for all tenants. To name a digest grants nothing: who may use one is decided by the
 //! rows of [`crate::workspace`] and checked by [`may_use`] before a worker gets any byte.
 
+mod admit;
+
+pub use admit::{Admission, AdmitError, Admitted};
+
 use crate::domain::{Digest, Lease, Timestamp};
+use crate::engine::CompiledComponent;
 use crate::store::{StoreError, Tx, on_tx};
+
+/// What compiled code runs on: one configuration of wasmtime, one kind of machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// A digest of every setting that shapes compiled code; hex.
+    pub compatibility: String,
+    /// The target triple.
+    pub target: String,
+}
 
 /// What a component was compiled to, as it is stored.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct CompiledRow {
-    /// Over everything else in the row.
+    /// `skill` or `engine`.
+    pub kind: String,
+    /// What it offers, JSON.
+    pub tools: String,
+    /// Over the component's digest, the platform and the bytes.
     pub signature: Vec<u8>,
     /// For wasmtime to map.
     pub bytes: Vec<u8>,
+}
+
+impl CompiledRow {
+    /// As a worker is given it; none where the signature has another length than any has.
+    #[must_use]
+    pub fn artifact(self, component: Digest, platform: &Platform) -> Option<CompiledComponent> {
+        let Platform { compatibility, target } = platform.clone();
+        let signature = self.signature.try_into().ok()?;
+        Some(CompiledComponent { component, compatibility, target, signature, bytes: self.bytes })
+    }
 }
 
 /// Store `bytes`; they may be there already.
@@ -37,24 +65,23 @@ pub async fn put(tx: &mut Tx, now: Timestamp, bytes: &[u8]) -> Result<Digest, St
     Ok(digest)
 }
 
-/// What `digest` was compiled to for one wasmtime configuration and target.
+/// What `digest` was compiled to for one platform.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn compiled(
     tx: &mut Tx,
     digest: Digest,
-    compatibility: &str,
-    target: &str,
+    platform: &Platform,
 ) -> Result<Option<CompiledRow>, StoreError> {
     const SQL: &str = "
-        SELECT signature, bytes FROM compiled_components
+        SELECT kind, tools, signature, bytes FROM compiled_components
         WHERE digest = $1 AND compatibility = $2 AND target = $3";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(digest.to_string())
-            .bind(compatibility)
-            .bind(target)
+            .bind(&platform.compatibility)
+            .bind(&platform.target)
             .fetch_optional(conn)
             .await
     })?)
@@ -68,20 +95,22 @@ pub async fn put_compiled(
     tx: &mut Tx,
     now: Timestamp,
     digest: Digest,
-    compatibility: &str,
-    target: &str,
+    platform: &Platform,
     row: &CompiledRow,
 ) -> Result<(), StoreError> {
     const SQL: &str = "
-        INSERT INTO compiled_components (digest, compatibility, target, signature, bytes, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO compiled_components
+            (digest, compatibility, target, kind, tools, signature, bytes, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (digest, compatibility, target) DO UPDATE SET
-            signature = excluded.signature, bytes = excluded.bytes, created_at = excluded.created_at";
+            kind = excluded.kind, tools = excluded.tools, signature = excluded.signature, bytes = excluded.bytes, created_at = excluded.created_at";
     on_tx!(tx, |conn| {
         sqlx::query(SQL)
             .bind(digest.to_string())
-            .bind(compatibility)
-            .bind(target)
+            .bind(&platform.compatibility)
+            .bind(&platform.target)
+            .bind(&row.kind)
+            .bind(&row.tools)
             .bind(&row.signature)
             .bind(&row.bytes)
             .bind(now)

@@ -1,5 +1,5 @@
 use crate::domain::{
-    Channel, ConversationId, Fence, HistoryMessage, KvWrite, Lease, LeaseToken, OutboxId, Pool, Receipt,
+    Channel, ConversationId, DocumentPath, Fence, HistoryMessage, KvWrite, Lease, LeaseToken, OutboxId, Pool, Receipt,
     Reply, TenantId, WorkerId,
 };
 use secrecy::SecretString;
@@ -56,8 +56,10 @@ pub struct Completion {
     pub history: Vec<HistoryMessage>,
     /// None: silence.
     pub reply: Option<Reply>,
-    /// Appended to the agent's memory.
+    /// Appended to the agent's memory, in `memory_note`.
     pub memory: Vec<String>,
+    /// The note of the bundle; none where nothing is appended.
+    pub memory_note: Option<DocumentPath>,
     /// Writes of the conversation's key-value scope.
     pub kv: Vec<KvWrite>,
     /// What the turn cost.

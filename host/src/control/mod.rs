@@ -15,6 +15,7 @@ pub use messages::{
     LaneLease, Sent, Settled,
 };
 
+use crate::artifacts::Platform;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
 };
@@ -49,13 +50,12 @@ pub trait ControlPlane: Send + Sync + 'static {
     /// The agent's snapshot that a bundle named.
     async fn snapshot(&self, lease: &Lease, digest: Digest) -> Result<Snapshot, ControlError>;
 
-    /// A component the agent may use, compiled for `compatibility` and `target`.
+    /// A component the agent may use, compiled for `platform`.
     async fn component(
         &self,
         lease: &Lease,
         digest: Digest,
-        compatibility: &str,
-        target: &str,
+        platform: &Platform,
     ) -> Result<CompiledComponent, ControlError>;
 
     /// Prolong leases (`workerHeartbeat`); answers in their order.

@@ -312,3 +312,7 @@ pub const NEXT_CHANGE: &str = "
         UNION ALL SELECT (SELECT min(due_at) FROM outbox_lanes WHERE state = 'waiting')
         UNION ALL SELECT (SELECT min(lease_until) FROM outbox_lanes WHERE state = 'leased')
     ) AS moments WHERE moment IS NOT NULL ORDER BY moment LIMIT 1";
+
+/// What a message brought.
+pub const PAYLOAD: &str =
+    "SELECT payload FROM message_queue WHERE tenant_id = $1 AND message_id = $2";

@@ -5,6 +5,7 @@ use super::turn::{TurnResult as End, held, refused};
 use crate::domain::{Digest, Lease};
 use crate::engine::{CompiledComponent, EngineComponent, TurnSkill};
 use crate::hydration::SnapshotSkill;
+use std::sync::Arc;
 
 impl Worker {
     pub(super) async fn engine(&self, lease: &Lease, digest: Digest) -> Result<EngineComponent, End> {
@@ -44,9 +45,10 @@ impl Worker {
         }))
     }
 
-    async fn fetch(&self, lease: &Lease, digest: Digest) -> Result<CompiledComponent, End> {
-        let (compatibility, target) = (self.0.host.compatibility(), self.0.host.target());
-        let compiled = self.0.plane.component(lease, digest, compatibility, target).await;
-        compiled.map_err(|error| refused(&error))
+    async fn fetch(&self, lease: &Lease, digest: Digest) -> Result<Arc<CompiledComponent>, End> {
+        match self.0.plane.component(lease, digest, &self.0.platform).await {
+            Ok(compiled) => Ok(Arc::new(compiled)),
+            Err(error) => Err(refused(error).await),
+        }
     }
 }

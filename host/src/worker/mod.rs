@@ -12,6 +12,7 @@ mod lookups;
 mod turn;
 mod turns;
 
+use crate::artifacts::Platform;
 use crate::control::{ControlError, ControlPlane, RETRY_UNAVAILABLE};
 use crate::domain::{Digest, Pool, WorkerId};
 use crate::engine::ComponentHost;
@@ -32,6 +33,8 @@ pub struct Settings {
     pub pool: Pool,
     /// Turns at once.
     pub slots: u32,
+    /// Turns one claim takes, at most.
+    pub claim_max: u32,
     /// Conversations it delivers to at once.
     pub delivery_slots: u32,
     /// How long one claim waits for work.
@@ -52,6 +55,7 @@ struct Inner {
     settings: Settings,
     plane: Arc<dyn ControlPlane>,
     host: ComponentHost,
+    platform: Platform,
     telegram: Telegram,
     flight: Flight,
     /// By their digest, so that an entry can never be stale.
@@ -68,7 +72,9 @@ impl Worker {
         telegram: Telegram,
     ) -> Self {
         let snapshots = Cache::new(settings.snapshots_max);
-        Self(Arc::new(Inner { settings, plane, host, telegram, flight: Flight::default(), snapshots }))
+        let platform = host.platform();
+        let flight = Flight::default();
+        Self(Arc::new(Inner { settings, plane, host, platform, telegram, flight, snapshots }))
     }
 
     /// Work until `stop`, then drain: claim nothing more, let running turns finish for a while, give back the

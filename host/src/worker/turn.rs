@@ -4,7 +4,7 @@ use super::flight::Boarded;
 use super::lookups::LeasedLookups;
 use super::{Worker, pause_after};
 use crate::control::{ClaimedTurn, Completion, ControlError, Failure};
-use crate::domain::{Lease, Receipt, Section};
+use crate::domain::{DocumentPath, Lease, Receipt, Section};
 use crate::engine::{Overlay, TurnEnd, TurnFailure, TurnInput};
 use crate::hydration::{Bundle, Snapshot};
 use std::sync::Arc;
@@ -43,9 +43,10 @@ impl Worker {
     async fn run_turn(&self, lease: &Lease, boarded: &Boarded) -> End {
         match self.prepare(lease, boarded).await {
             Ok((engine, input)) => {
+                let note = input.memory_note.clone();
                 let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
                 match outcome {
-                    Ok(overlay) => End::Complete(Box::new(completion(overlay, receipts))),
+                    Ok(overlay) => End::Complete(Box::new(completion(overlay, note, receipts))),
                     Err(failure) => judge(failure, receipts),
                 }
             }
@@ -59,9 +60,15 @@ impl Worker {
         lease: &Lease,
         boarded: &Boarded,
     ) -> Result<(crate::engine::EngineComponent, TurnInput), End> {
-        let bundle = self.0.plane.hydrate(lease).await.map_err(|error| refused(&error))?;
+        let bundle = match self.0.plane.hydrate(lease).await {
+            Ok(bundle) => bundle,
+            Err(error) => return Err(refused(error).await),
+        };
         tracing::Span::current().record("trace.id", bundle.trace_id.as_str());
-        let snapshot = self.snapshot(lease, &bundle).await.map_err(|error| refused(&error))?;
+        let snapshot = match self.snapshot(lease, &bundle).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(refused(error).await),
+        };
         let engine = self.engine(lease, snapshot.engine).await?;
         let mut skills = Vec::new();
         for skill in &snapshot.skills {
@@ -139,9 +146,10 @@ fn prompt(snapshot: &Snapshot, bundle: &Bundle) -> Vec<Section> {
     stable.chain(bundle.volatile.iter().cloned()).collect()
 }
 
-fn completion(overlay: Overlay, receipts: Vec<Receipt>) -> Completion {
+fn completion(overlay: Overlay, note: DocumentPath, receipts: Vec<Receipt>) -> Completion {
     let Overlay { history, reply, memory, kv } = overlay;
-    Completion { history, reply, memory, kv, receipts }
+    let memory_note = (!memory.is_empty()).then_some(note);
+    Completion { history, reply, memory, memory_note, kv, receipts }
 }
 
 /// What should happen next, by why the turn failed.
@@ -164,14 +172,17 @@ fn judge(failure: TurnFailure, receipts: Vec<Receipt>) -> End {
     })
 }
 
-/// What should happen next where the control plane would not let the turn begin.
-pub(super) fn refused(error: &ControlError) -> End {
+/// What should happen next where the control plane would not let the turn begin. A refusal is for a person to mend,
+/// and the agent's messages wait for that.
+pub(super) async fn refused(error: ControlError) -> End {
     match error {
         ControlError::LeaseLost => End::Lost,
-        ControlError::Refused(reason) => {
-            End::Failed(Failure::Permanent { reason: reason.clone(), receipts: Vec::new() })
+        ControlError::Refused(reason) => held(reason),
+        ControlError::Unavailable(_) => {
+            // Given back at once, it would be claimed at once.
+            pause_after(&error, "begin a turn").await;
+            End::GiveBack
         }
-        ControlError::Unavailable(_) => End::GiveBack,
     }
 }
 

@@ -36,7 +36,7 @@ impl Worker {
         let request = ClaimRequest {
             worker_id: self.0.settings.worker_id.clone(),
             pool: self.0.settings.pool.clone(),
-            max: self.free(running),
+            max: self.free(running).min(self.0.settings.claim_max),
             in_flight: u32::try_from(running.len()).unwrap_or(u32::MAX),
             wait: self.0.settings.claim_wait,
         };

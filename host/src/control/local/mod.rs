@@ -12,6 +12,7 @@ use super::{
     Beat, ClaimRequest, Claims, Completion, ControlError, ControlPlane, Delivery, DeliveryBatch,
     DeliveryRequest, Failure, LaneLease, Sent, Settled,
 };
+use crate::artifacts::Platform;
 use crate::clock::Ids;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
@@ -186,10 +187,9 @@ impl ControlPlane for LocalControl {
         &self,
         lease: &Lease,
         digest: Digest,
-        compatibility: &str,
-        target: &str,
+        platform: &Platform,
     ) -> Result<CompiledComponent, ControlError> {
-        self.component_of(lease.clone(), digest, compatibility.to_owned(), target.to_owned()).await
+        self.component_of(lease.clone(), digest, platform.clone()).await
     }
 
     async fn heartbeat(

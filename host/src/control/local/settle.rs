@@ -3,7 +3,6 @@
 use super::LocalControl;
 use crate::control::{Completion, ControlError, Failure, Settled};
 use crate::domain::{Channel, HistoryMessage, Lease, Part, Reply, Role};
-use crate::hydration;
 use crate::outbox::{self, OutboxItem};
 use crate::queue::{self, FailOutcome, LeaseError, Retry};
 use crate::reply::{TELEGRAM_UTF16_MAX, chunks};
@@ -16,31 +15,33 @@ impl LocalControl {
         lease: Lease,
         completion: Completion,
     ) -> Result<(), ControlError> {
+        if completion.memory_note.as_ref().is_some_and(|note| !note.is_memory()) {
+            return Err(ControlError::Refused("a turn appends to memory documents only".to_owned()));
+        }
         let ids = self.ids.clone();
         self.leased(move |tx| {
             Box::pin(async move {
-                // What the message was, before it is settled.
                 let settled = queue::complete(tx, &lease).await?;
                 if settled == queue::Settled::AlreadySettled {
                     return Ok(());
                 }
-                let message = queue::settled_message(tx, &lease).await?;
+                let payload = queue::payload(tx, &lease).await?;
                 let now = tx.now().await?;
-                let today = hydration::note_path(tx, &lease, now).await?;
-                let Completion { history: appended, reply, memory: remembered, kv, receipts: spent } =
-                    completion;
+                let Completion { history: appended, reply, memory: remembered, kv, .. } = &completion;
                 let mut messages = Vec::with_capacity(appended.len() + 1);
                 messages.push(HistoryMessage {
                     role: Role::User,
-                    parts: vec![Part::Text(message.payload.message_text)],
+                    parts: vec![Part::Text(payload.message_text.clone())],
                     at: Some(now),
                 });
-                messages.extend(appended);
+                messages.extend_from_slice(appended);
                 history::append(tx, &lease, now, &messages).await?;
-                key_value::store_conversation(tx, &lease, now, &kv).await?;
-                memory::append(tx, &lease, now, &today, &remembered).await?;
-                receipts::store(tx, &lease, now, &spent).await?;
-                let items = reply.map(|reply| items(&message.payload.reply_to, &reply));
+                key_value::store_conversation(tx, &lease, now, kv).await?;
+                if let Some(note) = &completion.memory_note {
+                    memory::append(tx, &lease, now, note, remembered).await?;
+                }
+                receipts::store(tx, &lease, now, &completion.receipts).await?;
+                let items = reply.as_ref().map(|reply| items(&payload.reply_to, reply));
                 outbox::insert(tx, &ids, &lease, items.unwrap_or_default()).await?;
                 Ok(())
             })
@@ -85,9 +86,16 @@ impl LocalControl {
 
 /// A reply as outbox rows: one for each message the channel takes.
 fn items(channel: &Channel, reply: &Reply) -> Vec<OutboxItem> {
+    // Files are not sent: what is left out is said, so that nobody waits for it.
+    let mut text = reply.text.clone();
+    for file in &reply.files {
+        let name = file.name.as_deref().unwrap_or("a file");
+        text.push_str(&format!("\n\n[not sent: {name}, {}]", file.media_type));
+    }
     let bodies = match channel {
-        Channel::Telegram { .. } => chunks(&reply.text, TELEGRAM_UTF16_MAX),
-        Channel::Api => vec![reply.text.clone()],
+        Channel::Telegram { .. } => chunks(&text, TELEGRAM_UTF16_MAX),
+        Channel::Api if text.trim().is_empty() => Vec::new(),
+        Channel::Api => vec![text],
     };
     bodies.into_iter().map(|body| OutboxItem { channel: channel.clone(), body }).collect()
 }

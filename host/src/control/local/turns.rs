@@ -1,7 +1,7 @@
 //! Claims, heartbeats, and what a turn begins with.
 
 use super::LocalControl;
-use crate::artifacts;
+use crate::artifacts::{self, Platform};
 use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
 use crate::domain::{Digest, Lease, WorkerId};
 use crate::engine::CompiledComponent;
@@ -85,29 +85,22 @@ impl LocalControl {
         &self,
         lease: Lease,
         digest: Digest,
-        compatibility: String,
-        target: String,
+        platform: Platform,
     ) -> Result<CompiledComponent, ControlError> {
-        let (wanted, on) = (compatibility.clone(), target.clone());
+        let wanted = platform.clone();
         let found = self.read_leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
                 if !artifacts::may_use(tx, &lease, digest).await? {
                     return Ok(None);
                 }
-                Ok(artifacts::compiled(tx, digest, &wanted, &on).await?)
+                Ok(artifacts::compiled(tx, digest, &wanted).await?)
             })
         });
-        let row = found.await?.ok_or_else(|| {
+        let artifact = found.await?.and_then(|row| row.artifact(digest, &platform));
+        artifact.ok_or_else(|| {
             let reason = "is not compiled for this worker, or not this agent's; upload it again";
             ControlError::Refused(format!("the component {digest} {reason}"))
-        })?;
-        Ok(CompiledComponent {
-            component: digest,
-            compatibility,
-            target,
-            signature: row.signature,
-            bytes: row.bytes,
         })
     }
 
