@@ -302,7 +302,7 @@ fn shout(words: String) -> String {
 #[should_panic(expected = "the arguments of the tool `shout` must be a struct")]
 fn arguments_that_are_no_object_are_found_in_a_test() {
     const SKILL: Skill = Skill::new(&[Entry::of::<shout>()]);
-    let _ = SKILL.tools();
+    drop(SKILL.tools());
 }
 
 #[test]
