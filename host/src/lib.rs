@@ -1,18 +1,24 @@
-//! Agent Factory.
+#![doc = include_str!("../README.md")]
 
-pub mod artifacts;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod control;
-pub mod domain;
-pub mod hydration;
-pub mod identity;
+// In the order a message meets them.
 pub mod ingress;
+pub mod identity;
 pub mod queue;
-pub mod reply;
-pub mod secrets;
-pub mod state;
-pub mod store;
+pub mod control;
+pub mod hydration;
 pub mod worker;
+pub mod engine;
+pub mod state;
+pub mod outbox;
+pub mod reply;
+
+// What they stand on, and what puts them together.
+pub mod domain;
+pub mod store;
+pub mod secrets;
+pub mod artifacts;
 pub mod workspace;
+pub mod config;
+pub mod clock;
+pub mod app;
+pub mod cli;

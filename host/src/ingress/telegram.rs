@@ -37,7 +37,7 @@ pub(super) async fn webhook(
     let policy = ingress.policy.clone();
     let enqueued: Enqueued = ingress
         .db
-        .write(move |tx| Box::pin(async move { queue::enqueue(tx, &policy, enqueue, message_id).await }))
+        .write(move |tx| Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, message_id).await }))
         .await?;
     Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate })))
 }

@@ -1,7 +1,7 @@
 //! Getting components ready: from the host's cache, or from the control plane, verified.
 
 use super::Worker;
-use super::turn::{TurnResult as End, held, refused};
+use super::turn::{End, held, refused};
 use crate::domain::{Digest, Lease};
 use crate::engine::{CompiledComponent, EngineComponent, TurnSkill};
 use crate::hydration::SnapshotSkill;

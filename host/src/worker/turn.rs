@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 /// What a turn comes to, before it is settled.
-enum End {
+pub(super) enum End {
     Complete(Box<Completion>),
     Failed(Failure),
     /// The worker stops: the message goes back as if it had not been claimed.
@@ -190,5 +190,3 @@ pub(super) async fn refused(error: ControlError) -> End {
 pub(super) fn held(reason: String) -> End {
     End::Failed(Failure::Hold { reason, receipts: Vec::new() })
 }
-
-pub(super) use self::End as TurnResult;

@@ -15,6 +15,13 @@ use secrecy::SecretString;
 /// Messages of one conversation handed out at once.
 const ROWS_A_LANE: u32 = 16;
 
+impl From<outbox::OutboxRow> for Delivery {
+    fn from(row: outbox::OutboxRow) -> Self {
+        let outbox::OutboxRow { outbox_id, channel, body, attempt } = row;
+        Self { outbox_id, channel, body, attempt }
+    }
+}
+
 impl LocalControl {
     pub(super) async fn claim_lanes(
         &self,
@@ -26,23 +33,32 @@ impl LocalControl {
             max_lanes: request.max,
             rows_per_lane: ROWS_A_LANE,
         };
-        let claim = async || {
-            let (policies, ids, asked) =
-                (self.policies.clone(), self.ids.clone(), asked.clone());
-            let lanes: Vec<LaneClaim> = self
-                .db
-                .write(move |tx| {
-                    Box::pin(async move { outbox::claim(tx, &policies.outbox, &ids, &asked).await })
-                })
-                .await
-                .map_err(|error: StoreError| ControlError::from(error))?;
+        let mut waiting = self.waiting(Topic::Outbox, request.wait);
+        loop {
+            let lanes = self.claim_lanes_once(asked.clone()).await?;
+            if lanes.is_empty() && self.look_again(&mut waiting).await? {
+                continue;
+            }
             let mut batches = Vec::with_capacity(lanes.len());
             for lane in lanes {
                 batches.push(self.batch(lane).await?);
             }
-            Ok(batches)
-        };
-        self.wait_for(Topic::Outbox, request.wait, claim).await
+            return Ok(batches);
+        }
+    }
+
+    async fn claim_lanes_once(
+        &self,
+        asked: outbox::OutboxClaim,
+    ) -> Result<Vec<LaneClaim>, ControlError> {
+        let (policies, ids) = (self.policies.clone(), self.ids.clone());
+        let lanes: Result<_, StoreError> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move { outbox::claim(tx, &policies.outbox, &ids, &asked).await })
+            })
+            .await;
+        Ok(lanes?)
     }
 
     async fn batch(&self, lane: LaneClaim) -> Result<DeliveryBatch, ControlError> {

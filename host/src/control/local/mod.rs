@@ -21,7 +21,7 @@ use crate::engine::CompiledComponent;
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, EnqueueError, LeaseError};
 use crate::secrets::{MasterKey, SecretError};
-use crate::store::{Db, StoreError, Topic};
+use crate::store::{Db, Listener, StoreError, Topic};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,27 +66,24 @@ impl LocalControl {
         Self { db, ids, policies: Arc::new(policies), master_key, closing }
     }
 
-    /// Ask again and again until `attempt` has something, for at most `wait`.
+    /// Begin to wait for `topic`, for at most `wait`; before the first look, so that nothing is missed in between.
+    fn waiting(&self, topic: Topic, wait: Duration) -> Waiting {
+        Waiting { deadline: Instant::now() + wait, listener: self.db.signals().listen(topic) }
+    }
+
+    /// Wait until it is worth looking again; answers whether there is time left to.
     ///
     /// The listener hears of what this process commits. What others commit, and what falls due by itself, is found by
     /// looking again: at the latest after `policies.poll`, earlier where the database knows of an earlier moment.
-    async fn wait_for<T, F>(&self, topic: Topic, wait: Duration, attempt: F) -> Result<T, ControlError>
-    where
-        F: AsyncFn() -> Result<T, ControlError>,
-        T: Waited,
-    {
-        let deadline = Instant::now() + wait;
-        let mut listener = self.db.signals().listen(topic);
-        loop {
-            let found = attempt().await?;
-            let left = deadline.saturating_duration_since(Instant::now());
-            if !found.is_nothing() || left.is_zero() || self.closing.is_cancelled() {
-                return Ok(found);
-            }
-            let due = self.next_change().await?.unwrap_or(left);
-            let longest = left.min(self.policies.poll).min(due.max(SHORTEST_WAIT));
-            self.closing.run_until_cancelled(listener.changed(longest)).await;
+    async fn look_again(&self, waiting: &mut Waiting) -> Result<bool, ControlError> {
+        let left = waiting.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || self.closing.is_cancelled() {
+            return Ok(false);
         }
+        let due = self.next_change().await?.unwrap_or(left);
+        let longest = left.min(self.policies.poll).min(due.max(SHORTEST_WAIT));
+        self.closing.run_until_cancelled(waiting.listener.changed(longest)).await;
+        Ok(true)
     }
 
     async fn next_change(&self) -> Result<Option<Duration>, ControlError> {
@@ -98,21 +95,10 @@ impl LocalControl {
 /// A claim that finds what was due gone looks again no sooner than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
-/// What a claim may find nothing of.
-trait Waited {
-    fn is_nothing(&self) -> bool;
-}
-
-impl<T> Waited for Vec<T> {
-    fn is_nothing(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-impl Waited for Claims {
-    fn is_nothing(&self) -> bool {
-        self.turns.is_empty() && !self.suspects_waiting
-    }
+/// A claim that has found nothing so far.
+struct Waiting {
+    deadline: Instant,
+    listener: Listener,
 }
 
 impl From<StoreError> for ControlError {

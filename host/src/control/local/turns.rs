@@ -26,22 +26,27 @@ impl LocalControl {
             max: request.max,
             in_flight: request.in_flight,
         };
-        let claim = async || {
-            let (policies, ids, asked) =
-                (self.policies.clone(), self.ids.clone(), asked.clone());
-            let batch: Batch = self
-                .db
-                .write(move |tx| {
-                    Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
-                })
-                .await
-                .map_err(|error: StoreError| ControlError::from(error))?;
-            Ok(Claims {
-                turns: batch.claimed.into_iter().map(ClaimedTurn::from).collect(),
-                suspects_waiting: batch.suspects_waiting,
+        let mut waiting = self.waiting(Topic::Queue, request.wait);
+        loop {
+            let claims = self.claim_once(asked.clone()).await?;
+            let nothing = claims.turns.is_empty() && !claims.suspects_waiting;
+            if !nothing || !self.look_again(&mut waiting).await? {
+                return Ok(claims);
+            }
+        }
+    }
+
+    async fn claim_once(&self, asked: queue::ClaimRequest) -> Result<Claims, ControlError> {
+        let (policies, ids) = (self.policies.clone(), self.ids.clone());
+        let batch: Result<Batch, StoreError> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
             })
-        };
-        self.wait_for(Topic::Queue, request.wait, claim).await
+            .await;
+        let Batch { claimed, suspects_waiting } = batch?;
+        let turns = claimed.into_iter().map(ClaimedTurn::from).collect();
+        Ok(Claims { turns, suspects_waiting })
     }
 
     pub(super) async fn prolong(

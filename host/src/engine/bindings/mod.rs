@@ -1,0 +1,9 @@
+//! The guest contract as Rust types, one module a version, and their translation to domain types.
+//!
+//! Generated types stay here and in `capabilities`: everything else speaks domain types, so that a
+//! second version of the contract needs a second translation and nothing more.
+
+mod convert;
+pub(super) mod v0_1;
+
+pub(super) use convert::{InvalidTool, tool_from_guest};

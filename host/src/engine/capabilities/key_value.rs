@@ -1,0 +1,281 @@
+//! `key-value`: small durable state of a skill or engine.
+
+use crate::config::Limits;
+use crate::domain::{KvEntry, KvError, KvPage, KvScope};
+use crate::engine::LookupError;
+use crate::engine::bindings::v0_1::key_value::{Entry, Error, Host, Page, Scope as GuestScope};
+use crate::engine::dispatcher::{HostCall, Scope};
+use crate::engine::kv_overlay::PAGE;
+use crate::engine::state::CallState;
+use crate::engine::stop::Stop;
+
+/// Why an operation did not happen; the guest is told.
+enum Refusal {
+    Denied,
+    Kv(KvError),
+    Unavailable(String),
+}
+
+type Answer<T> = Result<T, Refusal>;
+
+/// The answer of the control plane, as the guest gets it.
+fn looked_up<T>(scope: &Scope, answer: Result<T, LookupError>) -> Result<Answer<T>, Stop> {
+    match answer {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => Ok(Err(Refusal::Unavailable(scope.lookup_failed(error)?))),
+    }
+}
+
+/// Like [`looked_up`], for operations the other side may refuse.
+fn decided<T>(
+    scope: &Scope,
+    answer: Result<Result<T, KvError>, LookupError>,
+) -> Result<Answer<T>, Stop> {
+    Ok(looked_up(scope, answer)?.and_then(|decision| decision.map_err(Refusal::Kv)))
+}
+
+fn allowed(scope: &Scope, kv_scope: KvScope) -> Answer<()> {
+    if scope.grants.allows(kv_scope) {
+        return Ok(());
+    }
+    let what = match kv_scope {
+        KvScope::Agent => "key-value in the agent's scope",
+        KvScope::Conversation => "key-value in the conversation's scope",
+    };
+    scope.denied(what, &scope.grants.line_to_allow(kv_scope));
+    Err(Refusal::Denied)
+}
+
+fn key_fits(limits: &Limits, key: &str) -> Answer<()> {
+    let most = usize::try_from(limits.kv_key_bytes).unwrap_or(usize::MAX);
+    if key.is_empty() || key.len() > most {
+        return Err(Refusal::Kv(KvError::TooLarge(format!(
+            "a key has 1 to {} bytes (kv_key_bytes), not {}",
+            limits.kv_key_bytes,
+            key.len()
+        ))));
+    }
+    Ok(())
+}
+
+fn value_fits(limits: &Limits, value: &[u8]) -> Answer<()> {
+    let size = u64::try_from(value.len()).unwrap_or(u64::MAX);
+    if size > limits.kv_value_bytes {
+        return Err(Refusal::Kv(KvError::TooLarge(format!(
+            "a value has at most {} bytes (kv_value_bytes), not {size}",
+            limits.kv_value_bytes
+        ))));
+    }
+    Ok(())
+}
+
+/// Go on with an answer's value, or answer with its refusal.
+macro_rules! or_refuse {
+    ($answer:expr) => {
+        match $answer {
+            Ok(value) => value,
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    };
+}
+
+struct Get {
+    scope: KvScope,
+    key: String,
+}
+
+impl HostCall for Get {
+    type Answer = Answer<Option<KvEntry>>;
+    const NAME: &'static str = "key-value.get";
+
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        or_refuse!(allowed(scope, self.scope));
+        or_refuse!(key_fits(scope.limits(), &self.key));
+        let lookups = scope.session.lookups.as_ref();
+        let found = match self.scope {
+            KvScope::Agent => lookups.kv_get(&scope.owner, KvScope::Agent, &self.key).await,
+            KvScope::Conversation => {
+                let overlay = scope.session.kv.lock().await;
+                overlay.get(lookups, &scope.owner, &self.key).await
+            }
+        };
+        looked_up(scope, found)
+    }
+}
+
+struct Set {
+    scope: KvScope,
+    key: String,
+    value: Vec<u8>,
+    if_version: Option<u64>,
+}
+
+impl HostCall for Set {
+    type Answer = Answer<u64>;
+    const NAME: &'static str = "key-value.set";
+
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        or_refuse!(allowed(scope, self.scope));
+        or_refuse!(key_fits(scope.limits(), &self.key));
+        or_refuse!(value_fits(scope.limits(), &self.value));
+        let call = scope.next_write(
+            &self.if_version.map_or("set".to_owned(), |version| format!("set over {version}")),
+            &self.key,
+            &self.value,
+        );
+        let lookups = scope.session.lookups.as_ref();
+        let Self { key, value, if_version, .. } = self;
+        let answer = match self.scope {
+            KvScope::Agent => {
+                lookups
+                    .kv_set(&scope.owner, &key, value, if_version, &call)
+                    .await
+            }
+            KvScope::Conversation => {
+                let mut overlay = scope.session.kv.lock().await;
+                overlay
+                    .set(lookups, scope.limits(), &scope.owner, key, value, if_version)
+                    .await
+            }
+        };
+        decided(scope, answer)
+    }
+}
+
+struct Delete {
+    scope: KvScope,
+    key: String,
+}
+
+impl HostCall for Delete {
+    type Answer = Answer<()>;
+    const NAME: &'static str = "key-value.delete";
+
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        or_refuse!(allowed(scope, self.scope));
+        or_refuse!(key_fits(scope.limits(), &self.key));
+        let call = scope.next_write("delete", &self.key, &[]);
+        let lookups = scope.session.lookups.as_ref();
+        let answer = match self.scope {
+            KvScope::Agent => lookups.kv_delete(&scope.owner, &self.key, &call).await,
+            KvScope::Conversation => {
+                let mut overlay = scope.session.kv.lock().await;
+                overlay
+                    .delete(lookups, &scope.owner, self.key)
+                    .await
+                    .map(Ok)
+            }
+        };
+        decided(scope, answer)
+    }
+}
+
+struct ListKeys {
+    scope: KvScope,
+    prefix: String,
+    after: Option<String>,
+}
+
+impl HostCall for ListKeys {
+    type Answer = Answer<KvPage>;
+    const NAME: &'static str = "key-value.list-keys";
+
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        or_refuse!(allowed(scope, self.scope));
+        if !self.prefix.is_empty() {
+            or_refuse!(key_fits(scope.limits(), &self.prefix));
+        }
+        if let Some(after) = &self.after {
+            or_refuse!(key_fits(scope.limits(), after));
+        }
+        let lookups = scope.session.lookups.as_ref();
+        let after = self.after.as_deref();
+        let page = match self.scope {
+            KvScope::Agent => {
+                lookups
+                    .kv_list(&scope.owner, KvScope::Agent, &self.prefix, after, PAGE)
+                    .await
+            }
+            KvScope::Conversation => {
+                let mut overlay = scope.session.kv.lock().await;
+                overlay
+                    .list(lookups, scope.limits(), &scope.owner, &self.prefix, after)
+                    .await
+            }
+        };
+        looked_up(scope, page)
+    }
+}
+
+impl From<GuestScope> for KvScope {
+    fn from(scope: GuestScope) -> Self {
+        match scope {
+            GuestScope::Agent => Self::Agent,
+            GuestScope::Conversation => Self::Conversation,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied => Self::AccessDenied,
+            Refusal::Kv(KvError::Conflict(version)) => Self::Conflict(version),
+            Refusal::Kv(KvError::TooLarge(text)) => Self::TooLarge(text),
+            Refusal::Unavailable(text) => Self::Other(text),
+        }
+    }
+}
+
+impl Host for CallState {
+    async fn get(
+        &mut self,
+        scope: GuestScope,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Entry>, Error>> {
+        let scope = scope.into();
+        let found = self.scope.call(Get { scope, key }).await?;
+        let entry = |entry: KvEntry| Entry {
+            value: entry.value,
+            version: entry.version,
+        };
+        Ok(found.map(|found| found.map(entry)).map_err(Into::into))
+    }
+
+    async fn set(
+        &mut self,
+        scope: GuestScope,
+        key: String,
+        value: Vec<u8>,
+        if_version: Option<u64>,
+    ) -> wasmtime::Result<Result<u64, Error>> {
+        let scope = scope.into();
+        let call = Set { scope, key, value, if_version };
+        Ok(self.scope.call(call).await?.map_err(Into::into))
+    }
+
+    async fn delete(
+        &mut self,
+        scope: GuestScope,
+        key: String,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let scope = scope.into();
+        let answer = self.scope.call(Delete { scope, key }).await?;
+        Ok(answer.map_err(Into::into))
+    }
+
+    async fn list_keys(
+        &mut self,
+        scope: GuestScope,
+        prefix: String,
+        cursor: Option<String>,
+    ) -> wasmtime::Result<Result<Page, Error>> {
+        let scope = scope.into();
+        let call = ListKeys { scope, prefix, after: cursor };
+        let page = |page: KvPage| Page {
+            keys: page.keys,
+            cursor: page.cursor,
+        };
+        Ok(self.scope.call(call).await?.map(page).map_err(Into::into))
+    }
+}

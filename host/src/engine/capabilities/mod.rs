@@ -1,0 +1,51 @@
+//! What a guest may call, one file an interface.
+//!
+//! Each file has the calls as domain values ([`HostCall`](super::dispatcher::HostCall)) and the
+//! thin translation from the guest's types to them.
+
+mod key_value;
+mod logging;
+mod memory;
+mod model;
+mod settings;
+mod turn;
+
+use super::bindings::v0_1::{self, EngineWorld};
+use super::state::CallState;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+#[expect(unreachable_pub, reason = "generated code re-exports them")]
+pub use {model::NoModel, turn::TurnHandle};
+
+/// The packages of WASI that a component may import; they link, and what has no grant leads nowhere.
+pub(super) const WASI: [&str; 6] = [
+    "wasi:cli/",
+    "wasi:clocks/",
+    "wasi:filesystem/",
+    "wasi:io/",
+    "wasi:random/",
+    "wasi:sockets/",
+];
+
+/// What a skill may import.
+pub(super) fn skill_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    v0_1::logging::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::config::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::key_value::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::memory::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::types::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// What an engine adapter may import.
+pub(super) fn engine_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    EngineWorld::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+impl v0_1::types::Host for CallState {}

@@ -1,0 +1,43 @@
+//! `config`: the settings of a skill or engine.
+
+use crate::engine::bindings::v0_1::config::Host;
+use crate::engine::dispatcher::{HostCall, Scope};
+use crate::engine::state::CallState;
+use crate::engine::stop::Stop;
+
+struct Get {
+    key: String,
+}
+
+impl HostCall for Get {
+    type Answer = Option<String>;
+    const NAME: &'static str = "config.get";
+
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        Ok(scope.config.get(&self.key).cloned())
+    }
+}
+
+struct HasCredential {
+    #[expect(dead_code, reason = "no credential can be declared without wasi:http")]
+    name: String,
+}
+
+impl HostCall for HasCredential {
+    type Answer = bool;
+    const NAME: &'static str = "config.has-credential";
+
+    async fn answer(self, _: &mut Scope) -> Result<bool, Stop> {
+        Ok(false)
+    }
+}
+
+impl Host for CallState {
+    async fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {
+        self.scope.call(Get { key }).await
+    }
+
+    async fn has_credential(&mut self, name: String) -> wasmtime::Result<bool> {
+        self.scope.call(HasCredential { name }).await
+    }
+}

@@ -1,0 +1,49 @@
+//! Components that are loaded and linked, ready to be instantiated.
+
+use super::bindings::v0_1::{EnginePre, SkillPre};
+use super::state::CallState;
+use crate::domain::Digest;
+use std::fmt;
+use std::sync::Arc;
+
+/// An engine adapter, linked. Cheap to clone.
+#[derive(Clone)]
+pub struct EngineComponent(Arc<Linked<EnginePre<CallState>>>);
+
+/// A skill, linked. Cheap to clone.
+#[derive(Clone)]
+pub struct SkillComponent(Arc<Linked<SkillPre<CallState>>>);
+
+struct Linked<P> {
+    digest: Digest,
+    pre: P,
+}
+
+macro_rules! component {
+    ($name:ident, $pre:ident) => {
+        impl $name {
+            pub(super) fn new(digest: Digest, pre: $pre<CallState>) -> Self {
+                Self(Arc::new(Linked { digest, pre }))
+            }
+
+            /// The digest of the component's bytes, as they were uploaded.
+            #[must_use]
+            pub fn digest(&self) -> Digest {
+                self.0.digest
+            }
+
+            pub(super) fn pre(&self) -> &$pre<CallState> {
+                &self.0.pre
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.debug_tuple(stringify!($name)).field(&self.digest()).finish()
+            }
+        }
+    };
+}
+
+component!(EngineComponent, EnginePre);
+component!(SkillComponent, SkillPre);

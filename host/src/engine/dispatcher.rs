@@ -1,0 +1,121 @@
+//! The one place that all host calls of a turn go through.
+//!
+//! A capability is a [`HostCall`]: a value with what the guest asked, and an answer in domain types.
+//! The files of `capabilities` translate between the guest's types and these, and call
+//! [`Scope::call`]; so counting is done once, and a turn can be recorded and replayed by what passes
+//! here.
+
+use super::log::CallLog;
+use super::session::Session;
+use super::stop::Stop;
+use super::{Grants, LookupError};
+use crate::config::Limits;
+use crate::domain::{Digest, KvOwner};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Something a guest asks of the host.
+pub(super) trait HostCall: Send {
+    /// What the guest gets, in domain types.
+    type Answer: Send;
+
+    /// As records and traces name it: `interface.function`.
+    const NAME: &'static str;
+
+    /// Do it.
+    fn answer(
+        self,
+        scope: &mut Scope,
+    ) -> impl Future<Output = Result<Self::Answer, Stop>> + Send;
+}
+
+/// What one call of one component may reach, and how much of it is spent.
+pub(super) struct Scope {
+    /// The turn it is part of.
+    pub(super) session: Arc<Session>,
+    /// Whose keys.
+    pub(super) owner: KvOwner,
+    /// What it may touch.
+    pub(super) grants: Grants,
+    /// Its settings.
+    pub(super) config: BTreeMap<String, String>,
+    /// Its log.
+    pub(super) log: CallLog,
+    /// Names the call: the same for every attempt.
+    id: String,
+    host_calls: u32,
+    writes: u64,
+}
+
+impl Scope {
+    pub(super) fn new(
+        session: Arc<Session>,
+        id: String,
+        owner: KvOwner,
+        grants: Grants,
+        config: BTreeMap<String, String>,
+    ) -> Self {
+        let log = CallLog::new(&session.limits);
+        Self {
+            session,
+            owner,
+            grants,
+            config,
+            log,
+            id,
+            host_calls: 0,
+            writes: 0,
+        }
+    }
+
+    /// Count a host call and answer it.
+    pub(super) async fn call<C: HostCall>(&mut self, call: C) -> wasmtime::Result<C::Answer> {
+        self.host_calls = self.host_calls.saturating_add(1);
+        if self.host_calls > self.limits().host_calls {
+            self.host_calls = self.limits().host_calls;
+            return Err(Stop::host_calls(self.limits()).into());
+        }
+        tracing::trace!(call = C::NAME, "host call");
+        Ok(call.answer(self).await?)
+    }
+
+    /// How often the guest called.
+    pub(super) const fn host_calls(&self) -> u32 {
+        self.host_calls
+    }
+
+    /// The limits of the call.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.session.limits
+    }
+
+    /// The name of the next write that takes effect at once. The same for the same write at the same
+    /// place of a repeated call, so that the other side can drop the repeat; a repeated call that
+    /// writes something else has another name for it.
+    pub(super) fn next_write(&mut self, what: &str, key: &str, value: &[u8]) -> String {
+        self.writes = self.writes.saturating_add(1);
+        let number = self.writes.to_string();
+        let value = Digest::of(value).to_string();
+        Digest::of_texts([self.id.as_str(), &number, what, key, &value]).to_string()
+    }
+
+    /// What a failed lookup means for the guest: the end of the turn, or a text it is told.
+    pub(super) fn lookup_failed(&self, error: LookupError) -> Result<String, Stop> {
+        match error {
+            LookupError::LeaseLost => Err(self.session.lose_lease()),
+            LookupError::Unavailable(why) => {
+                let text = LookupError::Unavailable(why).to_string();
+                self.log.line("warn", &text);
+                Ok(text)
+            }
+        }
+    }
+
+    /// Tell the author, in the receipt, which line is missing.
+    pub(super) fn denied(&self, what: &str, line: &str) {
+        self.log.line(
+            "warn",
+            &format!("{what} is not granted; to ask for it, add to config/capabilities.toml: {line}"),
+        );
+    }
+}

@@ -1,0 +1,289 @@
+//! The component host of one worker.
+
+use super::artifact::{ArtifactVerifier, CompiledComponent, Untrusted};
+use super::bindings::v0_1::{EnginePre, SkillPre};
+use super::call::{self, Budget, CallFailure, RunTurn};
+use super::capabilities::{engine_linker, skill_linker};
+use super::component::{EngineComponent, SkillComponent};
+use super::dispatcher::Scope;
+use super::runtime::{self, HostError, Purpose};
+use super::schema::{self, SchemaError};
+use super::session::Session;
+use super::state::CallState;
+use super::stop::Stop;
+use super::turn::{TurnEnd, TurnFailure, TurnInput};
+use super::{Grants, deserialize};
+use crate::config::Limits;
+use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome};
+use jsonschema::Validator;
+use moka::sync::Cache;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use wasmtime::Engine;
+use wasmtime::component::{InstancePre, Linker};
+
+/// Components of each kind that stay linked.
+const COMPONENTS: u64 = 512;
+/// Schemas that stay compiled.
+const SCHEMAS: u64 = 4_096;
+
+/// Loads components and runs turns. Cheap to clone; clones share slots and caches.
+#[derive(Clone)]
+pub struct ComponentHost(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    compatibility: String,
+    trust: ArtifactVerifier,
+    limits: Arc<Limits>,
+    engine_linker: Linker<CallState>,
+    skill_linker: Linker<CallState>,
+    engine_slots: Semaphore,
+    tool_slots: Semaphore,
+    engines: Cache<Digest, EngineComponent>,
+    skills: Cache<Digest, SkillComponent>,
+    schemas: Cache<Digest, Arc<Validator>>,
+}
+
+/// A compiled component that was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Not made by whom this host trusts.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
+    /// Made by another version, or for another target.
+    #[error(
+        "component {component} was compiled for another engine ({theirs}; this host: {ours}): \
+         compile it again"
+    )]
+    Incompatible {
+        /// The component.
+        component: Digest,
+        /// What the artifact was compiled for.
+        theirs: String,
+        /// What this host runs.
+        ours: String,
+    },
+    /// Trusted, and still of no use; says why.
+    #[error("component {component} cannot be loaded: {why}")]
+    Unusable {
+        /// The component.
+        component: Digest,
+        /// In wasmtime's words.
+        why: String,
+    },
+}
+
+impl ComponentHost {
+    /// A host that runs what `trust` vouches for.
+    ///
+    /// # Errors
+    /// Where the machine does not give the address space that the limits ask for, or no thread.
+    pub fn new(limits: Limits, trust: ArtifactVerifier) -> Result<Self, HostError> {
+        let engine = runtime::engine(Purpose::Run, &limits)?;
+        let slots = |count: u32| {
+            let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
+            Semaphore::new(count.min(Semaphore::MAX_PERMITS))
+        };
+        Ok(Self(Arc::new(Inner {
+            compatibility: runtime::compatibility(&engine),
+            trust,
+            engine_linker: engine_linker(&engine)?,
+            skill_linker: skill_linker(&engine)?,
+            engine_slots: slots(limits.engine_slots),
+            tool_slots: slots(limits.tool_slots),
+            engines: Cache::new(COMPONENTS),
+            skills: Cache::new(COMPONENTS),
+            schemas: Cache::new(SCHEMAS),
+            limits: Arc::new(limits),
+            engine,
+        })))
+    }
+
+    /// What artifacts must be compiled for to run here.
+    #[must_use]
+    pub fn compatibility(&self) -> &str {
+        &self.0.compatibility
+    }
+
+    /// What artifacts must be compiled for to run here.
+    #[must_use]
+    pub fn platform(&self) -> crate::artifacts::Platform {
+        crate::artifacts::Platform { compatibility: self.0.compatibility.clone(), target: runtime::target_name() }
+    }
+
+    /// Verify, map and link an engine adapter; at once where it is cached.
+    ///
+    /// # Errors
+    /// Where the artifact is not trusted, is for another engine, or has not the engine's world.
+    pub async fn load_engine(
+        &self,
+        artifact: &Arc<CompiledComponent>,
+    ) -> Result<EngineComponent, LoadError> {
+        if let Some(cached) = self.cached_engine(artifact.component) {
+            return Ok(cached);
+        }
+        let loaded = self
+            .link(artifact, |inner| &inner.engine_linker, EnginePre::new)
+            .await?;
+        let component = EngineComponent::new(artifact.component, loaded);
+        self.0.engines.insert(artifact.component, component.clone());
+        Ok(component)
+    }
+
+    /// Verify, map and link a skill; at once where it is cached.
+    ///
+    /// # Errors
+    /// As [`ComponentHost::load_engine`], for the skill's world.
+    pub async fn load_skill(
+        &self,
+        artifact: &Arc<CompiledComponent>,
+    ) -> Result<SkillComponent, LoadError> {
+        if let Some(cached) = self.cached_skill(artifact.component) {
+            return Ok(cached);
+        }
+        let loaded = self
+            .link(artifact, |inner| &inner.skill_linker, SkillPre::new)
+            .await?;
+        let component = SkillComponent::new(artifact.component, loaded);
+        self.0.skills.insert(artifact.component, component.clone());
+        Ok(component)
+    }
+
+    /// The engine adapter with this digest, if it is loaded: its bytes need not be fetched.
+    #[must_use]
+    pub fn cached_engine(&self, digest: Digest) -> Option<EngineComponent> {
+        self.0.engines.get(&digest)
+    }
+
+    /// The skill with this digest, if it is loaded: its bytes need not be fetched.
+    #[must_use]
+    pub fn cached_skill(&self, digest: Digest) -> Option<SkillComponent> {
+        self.0.skills.get(&digest)
+    }
+
+    /// Verify, deserialize and link on a thread for blocking work: hashing and mapping tens of
+    /// megabytes takes longer than others should wait.
+    async fn link<P: Send + 'static>(
+        &self,
+        artifact: &Arc<CompiledComponent>,
+        linker: fn(&Inner) -> &Linker<CallState>,
+        typed: fn(InstancePre<CallState>) -> wasmtime::Result<P>,
+    ) -> Result<P, LoadError> {
+        let inner = Arc::clone(&self.0);
+        let artifact = Arc::clone(artifact);
+        let component = artifact.component;
+        let unusable = move |why: String| LoadError::Unusable { component, why };
+        let loading = tokio::task::spawn_blocking(move || {
+            let verified = inner.trust.verify(&artifact)?;
+            if artifact.compatibility != inner.compatibility {
+                return Err(LoadError::Incompatible {
+                    component,
+                    theirs: artifact.compatibility.clone(),
+                    ours: inner.compatibility.clone(),
+                });
+            }
+            let loaded = deserialize::component(&inner.engine, &verified);
+            loaded
+                .and_then(|loaded| linker(&inner).instantiate_pre(&loaded))
+                .and_then(typed)
+                .map_err(|error| unusable(format!("{error:#}")))
+        });
+        loading
+            .await
+            .unwrap_or_else(|_| Err(unusable("loading broke off".to_owned())))
+    }
+
+    /// Run one turn to its end. Waits for a slot first, without limit: cancel it to give up.
+    ///
+    /// When this returns, nothing of the turn runs any more; when it is dropped, its tools end at
+    /// their next yield.
+    pub async fn run_turn(&self, engine: &EngineComponent, input: TurnInput) -> TurnEnd {
+        let cancelled = input.cancel.clone();
+        let _slot = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => return TurnEnd {
+                outcome: Err(TurnFailure::Cancelled),
+                receipts: Vec::new(),
+            },
+            slot = slot(&self.0.engine_slots) => slot,
+        };
+        let limits = Arc::clone(&self.0.limits);
+        let (session, config) = Session::begin(self.clone(), limits, input);
+        let session = Arc::new(session);
+        let tools_end = session.cancel.clone().drop_guard();
+        let scope = Scope::new(
+            Arc::clone(&session),
+            session.turn_id.to_string(),
+            KvOwner(None),
+            Grants::all(),
+            config,
+        );
+        let budget = Budget::turn(&self.0.limits);
+        let work = RunTurn(engine.pre());
+        let end = call::run(&self.0.engine, budget, scope, &session.cancel, work).await;
+        drop(tools_end);
+        session.tools.close();
+        session.tools.wait().await;
+        let (outcome, word) = match end.answer {
+            // A lookup of a tool may have found the lease gone after the engine's last call.
+            _ if session.lost_lease() => (Err(TurnFailure::LeaseLost), ReceiptOutcome::Cancelled),
+            Ok(Ok(())) => (Ok(session.take_overlay().await), ReceiptOutcome::Ok),
+            Ok(Err(error)) => (Err(error.into()), ReceiptOutcome::GuestError),
+            Err(failure) => {
+                let word = failure.outcome();
+                (Err(failure.into()), word)
+            }
+        };
+        let receipt = end.cost.receipt(Invocation::Engine, engine.digest(), word);
+        let mut receipts = vec![receipt];
+        receipts.append(&mut session.changes().receipts);
+        TurnEnd { outcome, receipts }
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// A slot for a tool; waits for one.
+    pub(super) async fn tool_slot(&self) -> Option<SemaphorePermit<'_>> {
+        slot(&self.0.tool_slots).await
+    }
+
+    /// The validator of a schema of arguments, compiled once.
+    pub(super) fn schema(&self, text: &str) -> Result<Arc<Validator>, SchemaError> {
+        let digest = Digest::of(text.as_bytes());
+        if let Some(cached) = self.0.schemas.get(&digest) {
+            return Ok(cached);
+        }
+        let compiled = Arc::new(schema::compile_input(text)?);
+        self.0.schemas.insert(digest, Arc::clone(&compiled));
+        Ok(compiled)
+    }
+}
+
+/// A permit. The semaphores are never closed, so there is always one in the end.
+async fn slot(slots: &Semaphore) -> Option<SemaphorePermit<'_>> {
+    slots.acquire().await.ok()
+}
+
+impl std::fmt::Debug for ComponentHost {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ComponentHost")
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<CallFailure> for TurnFailure {
+    fn from(failure: CallFailure) -> Self {
+        match failure {
+            CallFailure::Stopped(Stop::Exhausted(text)) => Self::Exhausted(text),
+            CallFailure::Stopped(Stop::LeaseLost) => Self::LeaseLost,
+            CallFailure::Stopped(Stop::Cancelled) => Self::Cancelled,
+            CallFailure::Stopped(Stop::Misuse(text)) | CallFailure::Trapped(text) => {
+                Self::Trap(text)
+            }
+        }
+    }
+}

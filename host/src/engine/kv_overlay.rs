@@ -1,0 +1,182 @@
+//! Writes of the conversation's scope, kept with the turn and seen by its own reads at once.
+
+use super::{LookupError, Lookups};
+use crate::config::Limits;
+use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Keys of one page.
+pub(super) const PAGE: u32 = 100;
+
+/// What a turn wrote over the stored state. The turn holds the conversation's lease, so the stored
+/// state below does not move.
+#[derive(Default)]
+pub(super) struct KvOverlay {
+    written: BTreeMap<(KvOwner, String), Written>,
+    stored_keys: BTreeMap<KvOwner, BTreeSet<String>>,
+}
+
+struct Written {
+    /// The last value; none: removed.
+    value: Option<Vec<u8>>,
+    /// The version of the last value; a key that comes back after a removal goes on from it.
+    version: u64,
+}
+
+impl KvOverlay {
+    /// The entry as the turn sees it.
+    pub(super) async fn get(
+        &self,
+        lookups: &dyn Lookups,
+        owner: &KvOwner,
+        key: &str,
+    ) -> Result<Option<KvEntry>, LookupError> {
+        match self.written.get(&(owner.clone(), key.to_owned())) {
+            Some(written) => Ok(written.value.clone().map(|value| KvEntry {
+                value,
+                version: written.version,
+            })),
+            None => lookups.kv_get(owner, KvScope::Conversation, key).await,
+        }
+    }
+
+    /// Write, at the version after the last. Gives the new version.
+    pub(super) async fn set(
+        &mut self,
+        lookups: &dyn Lookups,
+        limits: &Limits,
+        owner: &KvOwner,
+        key: String,
+        value: Vec<u8>,
+        if_version: Option<u64>,
+    ) -> Result<Result<u64, KvError>, LookupError> {
+        let current = self.get(lookups, owner, &key).await?;
+        let stored = current.as_ref().map_or(0, |entry| entry.version);
+        if if_version.is_some_and(|expected| expected != stored) {
+            return Ok(Err(KvError::Conflict(stored)));
+        }
+        if current.is_none() {
+            let held = self.keys(lookups, limits, owner).await?.len();
+            if held >= usize::try_from(limits.kv_keys).unwrap_or(usize::MAX) {
+                return Ok(Err(KvError::TooLarge(format!(
+                    "no more than {} keys in one conversation (kv_keys)",
+                    limits.kv_keys
+                ))));
+            }
+        }
+        let place = (owner.clone(), key);
+        let last = self
+            .written
+            .get(&place)
+            .map_or(stored, |written| written.version);
+        let version = last.saturating_add(1);
+        let value = Some(value);
+        self.written.insert(place, Written { value, version });
+        Ok(Ok(version))
+    }
+
+    /// Remove; what is not there stays so.
+    pub(super) async fn delete(
+        &mut self,
+        lookups: &dyn Lookups,
+        owner: &KvOwner,
+        key: String,
+    ) -> Result<(), LookupError> {
+        if let Some(entry) = self.get(lookups, owner, &key).await? {
+            let written = Written {
+                value: None,
+                version: entry.version,
+            };
+            self.written.insert((owner.clone(), key), written);
+        }
+        Ok(())
+    }
+
+    /// A page of the keys as the turn sees them.
+    pub(super) async fn list(
+        &mut self,
+        lookups: &dyn Lookups,
+        limits: &Limits,
+        owner: &KvOwner,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> Result<KvPage, LookupError> {
+        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let mut keys: Vec<String> = self
+            .keys(lookups, limits, owner)
+            .await?
+            .into_iter()
+            .filter(|key| key.starts_with(prefix))
+            .filter(|key| after.is_none_or(|after| key.as_str() > after))
+            .take(page.saturating_add(1))
+            .collect();
+        let more = keys.len() > page;
+        keys.truncate(page);
+        let cursor = keys.last().filter(|_| more).cloned();
+        Ok(KvPage { keys, cursor })
+    }
+
+    /// The last state of every key that was written, leaving nothing.
+    pub(super) fn take_writes(&mut self) -> Vec<KvWrite> {
+        std::mem::take(&mut self.written)
+            .into_iter()
+            .map(|((owner, key), written)| KvWrite {
+                owner,
+                key,
+                entry: written.value.map(|value| KvEntry {
+                    value,
+                    version: written.version,
+                }),
+            })
+            .collect()
+    }
+
+    async fn keys(
+        &mut self,
+        lookups: &dyn Lookups,
+        limits: &Limits,
+        owner: &KvOwner,
+    ) -> Result<BTreeSet<String>, LookupError> {
+        if !self.stored_keys.contains_key(owner) {
+            let stored = stored_keys(lookups, limits, owner).await?;
+            self.stored_keys.insert(owner.clone(), stored);
+        }
+        let mut keys = self.stored_keys.get(owner).cloned().unwrap_or_default();
+        for ((whose, key), written) in &self.written {
+            if whose != owner {
+                continue;
+            }
+            if written.value.is_some() {
+                keys.insert(key.clone());
+            } else {
+                keys.remove(key);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// All stored keys; as many as the limit allows to be stored.
+async fn stored_keys(
+    lookups: &dyn Lookups,
+    limits: &Limits,
+    owner: &KvOwner,
+) -> Result<BTreeSet<String>, LookupError> {
+    let most = usize::try_from(limits.kv_keys).unwrap_or(usize::MAX);
+    let mut keys = BTreeSet::new();
+    let mut after: Option<String> = None;
+    while keys.len() <= most {
+        let page = lookups
+            .kv_list(owner, KvScope::Conversation, "", after.as_deref(), PAGE)
+            .await?;
+        keys.extend(page.keys);
+        match page.cursor {
+            // A cursor that does not move on would be asked for ever.
+            Some(cursor) if after.as_ref().is_none_or(|after| *after < cursor) => {
+                after = Some(cursor);
+            }
+            _ => break,
+        }
+    }
+    Ok(keys)
+}

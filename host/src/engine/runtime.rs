@@ -1,0 +1,215 @@
+//! The one place that configures wasmtime.
+//!
+//! Whatever compiles a component and whatever runs one must agree on every setting that shapes
+//! machine code, or artifacts would be refused; so there is one constructor, and the two ways it is
+//! used differ in how memory is allocated only.
+
+use crate::config::Limits;
+use sha2::{Digest as _, Sha256};
+use std::hash::{Hash as _, Hasher};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// Core instances of one component: language runtimes split themselves into dozens.
+pub(super) const CORE_INSTANCES: u32 = 64;
+/// Tables of one component.
+pub(super) const TABLES: u32 = 8;
+/// Linear memories of one component, each of which reserves some 4 GiB of address space.
+pub(super) const MEMORIES: u32 = 2;
+/// How often a running guest lets others run, and is checked against its budget.
+pub(super) const TICK: Duration = Duration::from_millis(10);
+/// Memory of a slot that stays resident between calls; more bought nothing when measured.
+const KEEP_RESIDENT: usize = 1 << 20;
+
+/// What an engine is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Run calls: slots set aside ahead of time.
+    Run,
+    /// Compile, and describe once: memory taken as it is needed.
+    Compile,
+}
+
+/// The runtime could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The machine or the limits do not allow it.
+    #[error("could not set up the WebAssembly runtime: {0}")]
+    Runtime(String),
+    /// No thread for the clock.
+    #[error("could not start the runtime's clock thread")]
+    Thread(#[source] std::io::Error),
+}
+
+impl From<wasmtime::Error> for HostError {
+    fn from(error: wasmtime::Error) -> Self {
+        Self::Runtime(format!("{error:#}"))
+    }
+}
+
+/// An engine for `purpose`, its clock running for as long as the engine lives.
+pub(super) fn engine(purpose: Purpose, limits: &Limits) -> Result<Engine, HostError> {
+    let engine = Engine::new(&config(purpose, limits)?)?;
+    start_clock(&engine)?;
+    Ok(engine)
+}
+
+/// The target that artifacts are compiled for: the baseline of the architecture, so that an
+/// artifact made on one machine runs on all. None: this host's own.
+pub(super) const fn pinned_target() -> Option<&'static str> {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        Some("x86_64-unknown-linux-gnu")
+    } else if cfg!(all(target_os = "linux", target_arch = "aarch64")) {
+        Some("aarch64-unknown-linux-gnu")
+    } else {
+        None
+    }
+}
+
+/// The target's name, as artifacts carry it.
+pub(super) fn target_name() -> String {
+    pinned_target().map_or_else(
+        || format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
+        ToOwned::to_owned,
+    )
+}
+
+/// A digest of every setting that shapes compiled code, and of wasmtime's own version: artifacts
+/// of another compatibility are refused.
+pub(super) fn compatibility(engine: &Engine) -> String {
+    struct Hash256(Sha256);
+    impl Hasher for Hash256 {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hasher = Hash256(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hex::encode(hasher.0.finalize())
+}
+
+fn config(purpose: Purpose, limits: &Limits) -> Result<Config, HostError> {
+    let mut config = Config::new();
+    if let Some(target) = pinned_target() {
+        config.target(target)?;
+    }
+    config
+        .wasm_component_model(true)
+        .concurrency_support(false)
+        .strategy(wasmtime::Strategy::Cranelift)
+        .epoch_interruption(true)
+        .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
+    if purpose == Purpose::Run {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)?));
+    }
+    Ok(config)
+}
+
+/// A pool with room for the largest permitted component in every slot: once a call has its slot,
+/// the pool cannot be exhausted.
+fn pool(limits: &Limits) -> Result<PoolingAllocationConfig, HostError> {
+    let too_large = |name: &str| HostError::Runtime(format!("limits.{name} is too large"));
+    let slots = limits
+        .engine_slots
+        .checked_add(limits.tool_slots)
+        .filter(|slots| *slots <= 4_096)
+        .ok_or_else(|| too_large("engine_slots + limits.tool_slots"))?;
+    let memory = usize::try_from(limits.memory_bytes).map_err(|_| too_large("memory_bytes"))?;
+    let elements =
+        usize::try_from(limits.table_elements).map_err(|_| too_large("table_elements"))?;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .total_tables(slots.saturating_mul(TABLES))
+        .total_stacks(slots)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_memories_per_module(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
+        .max_memory_size(memory)
+        .table_elements(elements)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(64 << 10);
+    if kernel_at_least(6, 7) {
+        pool.pagemap_scan(Enabled::Yes);
+    }
+    Ok(pool)
+}
+
+/// Whether this is Linux of at least this version: `PAGEMAP_SCAN` came with 6.7.
+fn kernel_at_least(major: u32, minor: u32) -> bool {
+    cfg!(target_os = "linux")
+        && rustix::system::uname()
+            .release()
+            .to_str()
+            .ok()
+            .and_then(kernel_version)
+            .is_some_and(|version| version >= (major, minor))
+}
+
+fn kernel_version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// Advance the epoch every [`TICK`] until the engine is gone. A thread of its own, since the guests
+/// it interrupts may keep every thread of the async runtime busy.
+fn start_clock(engine: &Engine) -> Result<JoinHandle<()>, HostError> {
+    let engine = engine.weak();
+    std::thread::Builder::new()
+        .name("wasm-clock".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                std::thread::park_timeout(TICK);
+            }
+        })
+        .map_err(HostError::Thread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_compiles_and_what_runs_agree_on_the_code() {
+        let limits = Limits::default();
+        let run = engine(Purpose::Run, &limits).unwrap();
+        let compile = engine(Purpose::Compile, &limits).unwrap();
+        assert_eq!(compatibility(&run), compatibility(&compile));
+        let smaller = Limits {
+            memory_bytes: 1 << 20,
+            engine_slots: 1,
+            ..limits
+        };
+        let other = engine(Purpose::Run, &smaller).unwrap();
+        assert_eq!(
+            compatibility(&run),
+            compatibility(&other),
+            "limits do not shape code"
+        );
+    }
+
+    #[test]
+    fn the_clock_stops_with_its_engine() {
+        let engine = Engine::new(&config(Purpose::Compile, &Limits::default()).unwrap()).unwrap();
+        let clock = start_clock(&engine).unwrap();
+        drop(engine);
+        clock.join().unwrap();
+    }
+
+    #[test]
+    fn a_kernel_release_gives_its_version() {
+        assert_eq!(kernel_version("6.18.44-generic"), Some((6, 18)));
+        assert_eq!(kernel_version("6.7"), Some((6, 7)));
+        assert_eq!(kernel_version("unknown"), None);
+        assert!((6, 10) >= (6, 7) && (5, 15) < (6, 7));
+    }
+}

@@ -1,0 +1,221 @@
+//! One running turn, shared by the engine's call and the calls of its tools.
+
+use super::host::ComponentHost;
+use super::kv_overlay::KvOverlay;
+use super::stop::Stop;
+use super::turn::{Overlay, TurnInput, TurnSkill};
+use crate::domain::Reply;
+use super::{LookupError, Lookups};
+use crate::config::Limits;
+use crate::domain::{
+    DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit, MessageId,
+    Receipt, Section, TurnMode,
+};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The bundle of a turn, what the turn has changed so far, and how to end it.
+pub(super) struct Session {
+    pub(super) limits: Arc<Limits>,
+    pub(super) turn_id: MessageId,
+    pub(super) attempt: u32,
+    pub(super) mode: TurnMode,
+    pub(super) prompt: Vec<Section>,
+    pub(super) history: Vec<HistoryMessage>,
+    pub(super) input: HistoryMessage,
+    pub(super) skills: Vec<TurnSkill>,
+    pub(super) memory_note: DocumentPath,
+    pub(super) lookups: Arc<dyn Lookups>,
+    /// Cancelled when the turn ends, however it ends; tools end with it.
+    pub(super) cancel: CancellationToken,
+    /// Runs tools; none while a component is only described.
+    pub(super) host: Option<ComponentHost>,
+    /// The tools that run.
+    pub(super) tools: TaskTracker,
+    /// Writes of the conversation's scope. Held across a lookup, so that two tools that write the
+    /// same key do so one after the other.
+    pub(super) kv: tokio::sync::Mutex<KvOverlay>,
+    started: Instant,
+    lease_lost: AtomicBool,
+    changes: Mutex<Changes>,
+}
+
+/// What the turn has changed so far, but for key-value.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) history: Vec<HistoryMessage>,
+    pub(super) history_bytes: u64,
+    pub(super) reply: Option<Reply>,
+    pub(super) memory: Vec<String>,
+    pub(super) memory_bytes: u64,
+    pub(super) tool_rounds: u32,
+    pub(super) receipts: Vec<Receipt>,
+}
+
+impl Session {
+    /// A turn that begins now. Also gives the engine's settings, which are no tool's business.
+    pub(super) fn begin(
+        host: ComponentHost,
+        limits: Arc<Limits>,
+        input: TurnInput,
+    ) -> (Self, BTreeMap<String, String>) {
+        let session = Self {
+            limits,
+            turn_id: input.turn_id,
+            attempt: input.attempt,
+            mode: input.mode,
+            prompt: input.prompt,
+            history: input.history,
+            input: input.input,
+            skills: input.skills,
+            memory_note: input.memory_note,
+            lookups: input.lookups,
+            cancel: input.cancel.child_token(),
+            host: Some(host),
+            tools: TaskTracker::new(),
+            kv: tokio::sync::Mutex::default(),
+            started: Instant::now(),
+            lease_lost: AtomicBool::new(false),
+            changes: Mutex::default(),
+        };
+        (session, input.config)
+    }
+
+    /// A turn of nobody, for describing a component: empty, and every lookup fails.
+    pub(super) fn nobody(
+        limits: Arc<Limits>,
+        turn_id: MessageId,
+        memory_note: DocumentPath,
+    ) -> Self {
+        Self {
+            limits,
+            turn_id,
+            attempt: 1,
+            mode: TurnMode::Main,
+            prompt: Vec::new(),
+            history: Vec::new(),
+            input: HistoryMessage {
+                role: crate::domain::Role::User,
+                parts: Vec::new(),
+                at: None,
+            },
+            skills: Vec::new(),
+            memory_note,
+            lookups: Arc::new(NoLookups),
+            cancel: CancellationToken::new(),
+            host: None,
+            tools: TaskTracker::new(),
+            kv: tokio::sync::Mutex::default(),
+            started: Instant::now(),
+            lease_lost: AtomicBool::new(false),
+            changes: Mutex::default(),
+        }
+    }
+
+    /// What the turn has changed so far.
+    pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wall clock left.
+    pub(super) fn time_left(&self) -> Duration {
+        Duration::from_millis(self.limits.turn_ms).saturating_sub(self.started.elapsed())
+    }
+
+    /// Note that the lease is gone, and end everything that runs for this turn.
+    pub(super) fn lose_lease(&self) -> Stop {
+        self.lease_lost.store(true, Ordering::SeqCst);
+        self.cancel.cancel();
+        Stop::LeaseLost
+    }
+
+    /// Whether a lookup found the lease gone.
+    pub(super) fn lost_lease(&self) -> bool {
+        self.lease_lost.load(Ordering::SeqCst)
+    }
+
+    /// What is to be stored.
+    pub(super) async fn take_overlay(&self) -> Overlay {
+        let kv = self.kv.lock().await.take_writes();
+        let mut changes = self.changes();
+        Overlay {
+            history: std::mem::take(&mut changes.history),
+            reply: changes.reply.take(),
+            memory: std::mem::take(&mut changes.memory),
+            kv,
+        }
+    }
+}
+
+/// Answers nothing: a component that is described has no capability.
+struct NoLookups;
+
+impl NoLookups {
+    fn unavailable<T>() -> Result<T, LookupError> {
+        Err(LookupError::Unavailable(
+            "a component is described without any capability".to_owned(),
+        ))
+    }
+}
+
+#[async_trait]
+impl Lookups for NoLookups {
+    async fn kv_get(
+        &self,
+        _: &KvOwner,
+        _: KvScope,
+        _: &str,
+    ) -> Result<Option<KvEntry>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_set(
+        &self,
+        _: &KvOwner,
+        _: &str,
+        _: Vec<u8>,
+        _: Option<u64>,
+        _: &str,
+    ) -> Result<Result<u64, KvError>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_delete(
+        &self,
+        _: &KvOwner,
+        _: &str,
+        _: &str,
+    ) -> Result<Result<(), KvError>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_list(
+        &self,
+        _: &KvOwner,
+        _: KvScope,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<KvPage, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn memory_search(&self, _: &str, _: u32) -> Result<Vec<MemoryHit>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn memory_read(
+        &self,
+        _: &DocumentPath,
+        _: u32,
+        _: u32,
+    ) -> Result<Option<String>, LookupError> {
+        Self::unavailable()
+    }
+}

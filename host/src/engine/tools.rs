@@ -1,0 +1,291 @@
+//! Batches of tool calls, for the engine of a turn.
+
+use super::bindings::v0_1::toolbox;
+use super::call::{self, Budget, CallFailure, CallTool};
+use super::dispatcher::Scope;
+use super::host::ComponentHost;
+use super::schema;
+use super::session::Session;
+use super::size;
+use super::stop::Stop;
+use super::turn::TurnSkill;
+use crate::config::Limits;
+use crate::domain::{
+    Digest, Invocation, KvOwner, MessageId, ReceiptOutcome, SkillTool, Tool, ToolError, ToolName,
+    ToolOutput, ToolRequest, ToolResult,
+};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+
+/// The longest name that every model vendor accepts.
+const NAME_BYTES: usize = 64;
+
+type Outcome = Result<ToolOutput, ToolError>;
+
+/// A tool of the turn.
+#[derive(Clone, Copy)]
+pub(super) struct Offer<'a> {
+    index: usize,
+    pub(super) tool: &'a Tool,
+}
+
+/// The tools of the turn under their full names, in the order of the skills. A name that is too
+/// long, or the same as an earlier one, is not offered.
+pub(super) fn offered(skills: &[TurnSkill]) -> Vec<(String, Offer<'_>)> {
+    let mut names = BTreeSet::new();
+    let mut offers = Vec::new();
+    for (index, skill) in skills.iter().enumerate() {
+        for tool in &skill.tools {
+            let name = full_name(skill, tool);
+            if name.len() <= NAME_BYTES && names.insert(name.clone()) {
+                offers.push((name, Offer { index, tool }));
+            }
+        }
+    }
+    offers
+}
+
+fn full_name(skill: &TurnSkill, tool: &Tool) -> String {
+    SkillTool {
+        skill: skill.name.clone(),
+        tool: tool.clone(),
+    }
+    .full_name()
+}
+
+/// Run a batch in parallel, as far as there are slots; outcomes in the order of the requests.
+///
+/// What is wrong with one request is its own outcome, shown to the model. Only a batch too many or
+/// too large, or the end of the turn, ends the call.
+pub(super) async fn run_batch(
+    session: &Arc<Session>,
+    requests: Vec<ToolRequest>,
+) -> Result<Vec<ToolResult>, Stop> {
+    let round = next_round(session, requests.len())?;
+    let Some(host) = &session.host else {
+        return Err(Stop::Misuse("no tool can be called here".to_owned()));
+    };
+    let mut ids = HashSet::new();
+    let mut running = Vec::with_capacity(requests.len());
+    for request in requests {
+        let key = idempotency_key(&session.turn_id, round, &request.id);
+        let prepared = if ids.insert(request.id.clone()) {
+            prepare(host, session, &request, key).await
+        } else {
+            let text = format!("the id {:?} is used twice in one batch", request.id);
+            Err(ToolError::InvalidArguments(text))
+        };
+        let call = prepared.map(|call| {
+            let run = run_tool(host.clone(), Arc::clone(session), call);
+            session.tools.spawn(run)
+        });
+        running.push((request.id, call));
+    }
+    let mut results = Vec::with_capacity(running.len());
+    for (id, call) in running {
+        let outcome = finish(call).await;
+        results.push(ToolResult { id, outcome });
+    }
+    if session.lost_lease() {
+        return Err(Stop::LeaseLost);
+    }
+    Ok(results)
+}
+
+async fn finish(call: Result<JoinHandle<Outcome>, ToolError>) -> Outcome {
+    match call {
+        Ok(task) => task.await.unwrap_or_else(|_| {
+            let text = "the tool call broke off inside the host";
+            Err(ToolError::Failed(text.to_owned()))
+        }),
+        Err(error) => Err(error),
+    }
+}
+
+fn next_round(session: &Session, batch: usize) -> Result<u32, Stop> {
+    let limits: &Limits = &session.limits;
+    if u32::try_from(batch).unwrap_or(u32::MAX) > limits.tool_batch {
+        return Err(Stop::Exhausted(format!(
+            "the engine asked for {batch} tools at once, more than {} (tool_batch)",
+            limits.tool_batch
+        )));
+    }
+    let mut changes = session.changes();
+    if changes.tool_rounds >= limits.tool_rounds {
+        return Err(Stop::Exhausted(format!(
+            "the turn used all its {} batches of tools (tool_rounds)",
+            limits.tool_rounds
+        )));
+    }
+    changes.tool_rounds = changes.tool_rounds.saturating_add(1);
+    Ok(changes.tool_rounds)
+}
+
+/// The same for every attempt of the same call of the same turn.
+fn idempotency_key(turn: &MessageId, round: u32, request: &str) -> String {
+    Digest::of_texts([turn.as_str(), &round.to_string(), request]).to_string()
+}
+
+/// A call that may run.
+struct PreparedCall {
+    skill: usize,
+    tool: ToolName,
+    arguments: String,
+    key: String,
+}
+
+async fn prepare(
+    host: &ComponentHost,
+    session: &Session,
+    request: &ToolRequest,
+    key: String,
+) -> Result<PreparedCall, ToolError> {
+    let offers = offered(&session.skills);
+    let Some((_, offer)) = offers.iter().find(|(name, _)| *name == request.name) else {
+        let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
+        return Err(ToolError::InvalidArguments(format!(
+            "there is no tool {:?}; the tools are: {}",
+            request.name,
+            names.join(", ")
+        )));
+    };
+    let limit = session.limits.tool_argument_bytes;
+    let size = u64::try_from(request.arguments.len()).unwrap_or(u64::MAX);
+    if size > limit {
+        return Err(ToolError::InvalidArguments(format!(
+            "the arguments have {size} bytes, more than {limit} (tool_argument_bytes)"
+        )));
+    }
+    let schema = host.schema(&offer.tool.input_schema).map_err(|error| {
+        ToolError::Failed(format!("the tool's own schema cannot be used: {error}"))
+    })?;
+    schema::check(schema, &request.arguments)
+        .await
+        .map_err(ToolError::InvalidArguments)?;
+    Ok(PreparedCall {
+        skill: offer.index,
+        tool: offer.tool.name.clone(),
+        arguments: request.arguments.clone(),
+        key,
+    })
+}
+
+async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall) -> Outcome {
+    let cancelled = || ToolError::Failed("the turn ended first".to_owned());
+    let Some(skill) = session.skills.get(call.skill) else {
+        return Err(ToolError::Failed("the skill is gone".to_owned()));
+    };
+    let _slot = tokio::select! {
+        biased;
+        () = session.cancel.cancelled() => return Err(cancelled()),
+        slot = host.tool_slot() => slot,
+    };
+    let scope = Scope::new(
+        Arc::clone(&session),
+        call.key.clone(),
+        KvOwner(Some(skill.name.clone())),
+        skill.grants,
+        skill.config.clone(),
+    );
+    let work = CallTool {
+        skill: skill.component.pre(),
+        call: toolbox::ToolCall {
+            tool: call.tool.to_string(),
+            arguments: call.arguments,
+            idempotency_key: call.key,
+        },
+    };
+    let budget = Budget::tool(&session.limits);
+    let end = call::run(host.engine(), budget, scope, &session.cancel, work).await;
+    let (outcome, word) = match end.answer {
+        Ok(Ok(output)) => accept(&session.limits, output.into()),
+        Ok(Err(error)) => refuse(&session.limits, error.into()),
+        Err(failure) => {
+            let word = failure.outcome();
+            let error = match failure {
+                CallFailure::Stopped(Stop::Exhausted(text)) => ToolError::Exhausted(text),
+                CallFailure::Stopped(Stop::Cancelled | Stop::LeaseLost) => cancelled(),
+                CallFailure::Stopped(Stop::Misuse(text)) => ToolError::Failed(text),
+                CallFailure::Trapped(text) => {
+                    ToolError::Failed(format!("the tool trapped: {text}"))
+                }
+            };
+            (Err(error), word)
+        }
+    };
+    let invocation = Invocation::Tool {
+        skill: skill.name.clone(),
+        tool: call.tool,
+    };
+    let receipt = end.cost.receipt(invocation, skill.component.digest(), word);
+    session.changes().receipts.push(receipt);
+    outcome
+}
+
+/// A tool's output, where it is within its bounds and its JSON is JSON.
+fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
+    if let Some(error) = too_large(limits, size::of_output(&output)) {
+        return (Err(error), ReceiptOutcome::Exhausted);
+    }
+    let json = output.structured.as_deref().map(serde_json::from_str::<serde::de::IgnoredAny>);
+    if json.is_some_and(|json| json.is_err()) {
+        let text = "the tool's structured output is not JSON";
+        return (Err(ToolError::Failed(text.to_owned())), ReceiptOutcome::GuestError);
+    }
+    (Ok(output), ReceiptOutcome::Ok)
+}
+
+fn refuse(limits: &Limits, error: ToolError) -> (Outcome, ReceiptOutcome) {
+    match too_large(limits, size::of_error(&error)) {
+        Some(error) => (Err(error), ReceiptOutcome::Exhausted),
+        None => (Err(error), ReceiptOutcome::GuestError),
+    }
+}
+
+fn too_large(limits: &Limits, size: u64) -> Option<ToolError> {
+    let limit = limits.tool_output_bytes;
+    (size > limit).then(|| {
+        ToolError::Exhausted(format!(
+            "the tool's output has {size} bytes, more than {limit} (tool_output_bytes)"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Content;
+
+    #[test]
+    fn a_key_depends_on_turn_round_and_request_and_on_nothing_else() {
+        let turn: MessageId = "msg_1".parse().unwrap();
+        let key = idempotency_key(&turn, 1, "call_1");
+        assert_eq!(key, idempotency_key(&turn, 1, "call_1"));
+        assert_ne!(key, idempotency_key(&turn, 2, "call_1"));
+        assert_ne!(key, idempotency_key(&turn, 1, "call_2"));
+        assert_ne!(key, idempotency_key(&"msg_2".parse().unwrap(), 1, "call_1"));
+    }
+
+    #[test]
+    fn an_output_is_accepted_at_the_bound_and_refused_one_byte_beyond() {
+        let limits = Limits {
+            tool_output_bytes: 4,
+            ..Limits::default()
+        };
+        let output = |text: &str| ToolOutput {
+            content: vec![Content::Text(text.to_owned())],
+            structured: None,
+        };
+        assert!(accept(&limits, output("four")).0.is_ok());
+        let (error, word) = accept(&limits, output("five!"));
+        assert!(matches!(error, Err(ToolError::Exhausted(_))));
+        assert_eq!(word, ReceiptOutcome::Exhausted);
+        let json = |json: &str| ToolOutput {
+            content: Vec::new(),
+            structured: Some(json.to_owned()),
+        };
+        assert!(accept(&limits, json("{}")).0.is_ok());
+        assert!(matches!(accept(&limits, json("{")).0, Err(ToolError::Failed(_))));
+    }
+}
