@@ -42,7 +42,8 @@ pub use self::token::{Admission, BotToken, MalformedToken};
 use self::ledger::Ledger;
 use self::server::Shared;
 
-/// How long the `await_` functions wait before they fail the test. Far more than a loaded machine
+/// How long the `await_` functions wait before they fail the test, unless
+/// [`with_patience`](TelegramDouble::with_patience) says otherwise. Far more than a loaded machine
 /// needs, so that it only ever ends a test that would wait for ever.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -54,6 +55,7 @@ pub struct TelegramDouble {
     address: SocketAddr,
     shared: Arc<Shared>,
     server: JoinHandle<io::Result<()>>,
+    patience: Duration,
 }
 
 impl TelegramDouble {
@@ -83,7 +85,15 @@ impl TelegramDouble {
             address,
             shared,
             server,
+            patience: PATIENCE,
         })
+    }
+
+    /// Waits for so long in the `await_` functions.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Where the API is, without a slash at the end: the counterpart of `https://api.telegram.org`.
@@ -126,10 +136,16 @@ impl TelegramDouble {
         self.shared.ledger().faults.push_back(fault);
     }
 
-    /// Faults that no `sendMessage` has met so far.
-    #[must_use]
-    pub fn faults_left(&self) -> usize {
-        self.shared.ledger().faults.len()
+    /// Waits until every fault has met its `sendMessage`: a hanging one hangs, a dropped one is
+    /// dropped.
+    ///
+    /// # Panics
+    /// When that does not happen in time.
+    pub async fn await_faults_met(&self) {
+        self.awaited("every fault to be met", |ledger| {
+            ledger.faults.is_empty().then_some(())
+        })
+        .await;
     }
 
     /// Holds every `sendMessage` before it takes effect, until [`resume`](Self::resume). One whose
@@ -147,7 +163,7 @@ impl TelegramDouble {
     /// double has noticed: what was held cannot take effect any more.
     ///
     /// # Panics
-    /// When that does not happen within [`PATIENCE`].
+    /// When that does not happen in time.
     pub async fn await_held(&self, count: usize) {
         let wanted = format!("{count} held messages");
         self.awaited(&wanted, |ledger| (ledger.held == count).then_some(()))
@@ -157,7 +173,7 @@ impl TelegramDouble {
     /// Waits until at least `count` messages were accepted, and returns all there are.
     ///
     /// # Panics
-    /// When that does not happen within [`PATIENCE`]; the text lists what was sent.
+    /// When that does not happen in time; the text lists what was sent.
     pub async fn await_sent(&self, count: usize) -> Vec<Sent> {
         let wanted = format!("{count} messages");
         self.awaited(&wanted, |ledger| {
@@ -169,7 +185,7 @@ impl TelegramDouble {
     /// Waits for the first message that `wanted` accepts, among the past ones, too.
     ///
     /// # Panics
-    /// When there is none within [`PATIENCE`]; the text lists what was sent.
+    /// When there is none in time; the text lists what was sent.
     pub async fn await_text(&self, wanted: impl Fn(&Sent) -> bool) -> Sent {
         self.awaited("a matching message", |ledger| {
             ledger.sent.iter().find(|sent| wanted(sent)).cloned()
@@ -197,12 +213,13 @@ impl TelegramDouble {
     }
 
     async fn awaited<T>(&self, wanted: &str, check: impl Fn(&Ledger) -> Option<T>) -> T {
-        match tokio::time::timeout(PATIENCE, self.shared.until(check)).await {
+        match tokio::time::timeout(self.patience, self.shared.until(check)).await {
             Ok(found) => found,
             Err(_) => {
                 let ledger = self.shared.ledger();
                 panic!(
-                    "waited {PATIENCE:?} for {wanted}, but there are {} held and {} sent: {:#?}",
+                    "waited {:?} for {wanted}, but there are {} held and {} sent: {:#?}",
+                    self.patience,
                     ledger.held,
                     ledger.sent.len(),
                     ledger.sent

@@ -140,6 +140,7 @@ async fn call(
     }
     shared.pass_gate().await;
     let fault = shared.ledger().faults.pop_front();
+    shared.changed.send_replace(());
     let run = || shared.run(method, bot_id, &parameters);
     match fault {
         None => Ok(run()),
