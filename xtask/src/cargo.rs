@@ -34,11 +34,11 @@ pub(crate) fn build(mut command: Command, noise: Noise) -> Result<()> {
     let status = match noise {
         Noise::Progress => command
             .status()
-            .with_context(|| format!("start {command:?}"))?,
+            .with_context(|| format!("start `{}`", spelled(&command)))?,
         Noise::Quiet => without_summary(&mut command)?,
     };
     if !status.success() {
-        bail!("{command:?} failed ({status})");
+        bail!("`{}` failed ({status})", spelled(&command));
     }
     Ok(())
 }
@@ -53,13 +53,24 @@ pub(crate) fn has_subcommand(directory: &std::path::Path, name: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
+/// A cargo command as one would type it.
+pub(crate) fn spelled(command: &Command) -> String {
+    let words = command
+        .get_args()
+        .map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("cargo".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// Passes on what cargo says but the line that every fresh build ends with. `--quiet` would also
 /// hide the minutes of a first build.
 fn without_summary(command: &mut Command) -> Result<ExitStatus> {
     let mut child = command
         .stderr(Stdio::piped())
         .spawn()
-        .with_context(|| format!("start {command:?}"))?;
+        .with_context(|| format!("start `{}`", spelled(command)))?;
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).lines() {
             let line = line.context("read what cargo prints")?;
@@ -70,5 +81,5 @@ fn without_summary(command: &mut Command) -> Result<ExitStatus> {
     }
     child
         .wait()
-        .with_context(|| format!("wait for {command:?}"))
+        .with_context(|| format!("wait for `{}`", spelled(command)))
 }

@@ -80,3 +80,34 @@ fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
     fs::write(&partial, &bytes).with_context(|| format!("write {}", partial.display()))?;
     fs::rename(&partial, to).with_context(|| format!("write {}", to.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::copy_if_different;
+
+    #[test]
+    fn a_file_with_the_same_bytes_is_left_alone_and_another_is_replaced() {
+        let folder = std::env::temp_dir().join(format!("xtask-copy-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        let (from, to) = (folder.join("from.wasm"), folder.join("new/to.wasm"));
+        let copied = |bytes: &[u8]| {
+            fs::write(&from, bytes).expect("write");
+            copy_if_different(&from, &to).expect("copy");
+            assert_eq!(fs::read(&to).expect("read"), bytes);
+            fs::metadata(&to).expect("metadata").ino()
+        };
+
+        let first = copied(b"one");
+        let same = copied(b"one");
+        let other = copied(b"two");
+
+        let files = fs::read_dir(folder.join("new")).expect("list").count();
+        fs::remove_dir_all(&folder).expect("remove");
+        assert_eq!(first, same);
+        assert_ne!(same, other);
+        assert_eq!(files, 1, "no partial file stays behind");
+    }
+}

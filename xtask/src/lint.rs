@@ -50,8 +50,9 @@ fn checks(workspace: &Workspace) -> Vec<(&'static str, Command)> {
     let mut clippy = cargo(&["clippy", "--workspace", "--all-targets"]);
     clippy.args(["--", "--deny", "warnings"]);
 
-    // Most of a guest exists only for its own target.
-    let mut guest_clippy = cargo(&["clippy", "--target", guests::TARGET]);
+    // Most of a guest exists only for its own target. In the profile of the guests, so that macros
+    // compiled here serve their build, too.
+    let mut guest_clippy = cargo(&["clippy", "--profile", "guest", "--target", guests::TARGET]);
     for guest in &workspace.guests {
         guest_clippy.args(["--package", &guest.package]);
     }
@@ -112,18 +113,9 @@ fn path_with_tools(workspace: &Workspace) -> Result<OsString> {
 }
 
 fn passes(mut command: Command) -> Result<bool> {
-    eprintln!("xtask: {}", spelled(&command));
+    eprintln!("xtask: {}", cargo::spelled(&command));
     let status = command
         .status()
-        .with_context(|| format!("start {command:?}"))?;
+        .with_context(|| format!("start `{}`", cargo::spelled(&command)))?;
     Ok(status.success())
-}
-
-/// A command as one would type it.
-fn spelled(command: &Command) -> String {
-    let arguments: Vec<_> = command
-        .get_args()
-        .map(|part| part.to_string_lossy())
-        .collect();
-    format!("cargo {}", arguments.join(" "))
 }

@@ -66,10 +66,10 @@ fn names_packages(arguments: &[String]) -> bool {
 }
 
 fn finish(mut command: Command) -> Result<u8> {
-    eprintln!("xtask: {command:?}");
+    eprintln!("xtask: {}", cargo::spelled(&command));
     let status = command
         .status()
-        .with_context(|| format!("start {command:?}"))?;
+        .with_context(|| format!("start `{}`", cargo::spelled(&command)))?;
     Ok(code(status))
 }
 
