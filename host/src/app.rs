@@ -73,10 +73,21 @@ impl App {
         let db = Db::open_sqlite(path, config.database.readers, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
         let host = ComponentHost::new(config.limits.clone(), signer.verifier())?;
-        let compiler = Compiler::new(program, config.limits.clone());
+        let compiler = Compiler {
+            program,
+            limits: config.limits.clone(),
+        };
         let admission = Admission::new(db.clone(), compiler, signer, host.platform());
         let closing = CancellationToken::new();
-        Ok(Self { db, ids, master_key: Arc::new(master_key), admission, config, host, closing })
+        Ok(Self {
+            db,
+            ids,
+            master_key: Arc::new(master_key),
+            admission,
+            config,
+            host,
+            closing,
+        })
     }
 
     /// The effective configuration.
@@ -102,7 +113,13 @@ impl App {
             poll: Duration::from_millis(self.config.queue.poll_ms),
         };
         let master_key = Arc::clone(&self.master_key);
-        LocalControl::new(self.db.clone(), self.ids.clone(), policies, master_key, self.closing.clone())
+        LocalControl::new(
+            self.db.clone(),
+            self.ids.clone(),
+            policies,
+            master_key,
+            self.closing.clone(),
+        )
     }
 
     /// A worker in this process.
@@ -124,16 +141,28 @@ impl App {
             drain: Duration::from_millis(config.server.shutdown_grace_ms),
             snapshots_max: config.hydration.snapshot_cache_entries,
         };
-        Ok(Worker::new(settings, Arc::new(self.control()), self.host.clone(), telegram))
+        Ok(Worker::new(
+            settings,
+            Arc::new(self.control()),
+            self.host.clone(),
+            telegram,
+        ))
     }
 
     /// Serve HTTP on `listener` until `stop`.
     ///
     /// # Errors
     /// Where the listener breaks.
-    pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-        let ingress =
-            Ingress { db: self.db.clone(), ids: self.ids.clone(), policy: self.queue_policy() };
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        let ingress = Ingress {
+            db: self.db.clone(),
+            ids: self.ids.clone(),
+            policy: self.queue_policy(),
+        };
         ingress::serve(listener, &self.config.server, ingress, stop).await
     }
 
@@ -181,6 +210,7 @@ fn retry_policy(config: &Config) -> queue::RetryPolicy {
 fn outbox_policy(config: &Config) -> outbox::Policy {
     outbox::Policy {
         lease: Duration::from_millis(config.outbox.lease_ms),
+        lease_total: Duration::from_millis(config.lease.max_total_ms),
         max_attempts: config.telegram.delivery_attempts_max,
         retry: retry_policy(config),
         promote_batch: config.queue.promote_batch,

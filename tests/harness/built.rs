@@ -7,11 +7,19 @@ fn profile_folder() -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let deps = test.parent().expect("a folder");
     let inside_deps = deps.file_name().is_some_and(|name| name == "deps");
-    if inside_deps { deps.parent().expect("a profile folder").to_owned() } else { deps.to_owned() }
+    if inside_deps {
+        deps.parent().expect("a profile folder").to_owned()
+    } else {
+        deps.to_owned()
+    }
 }
 
 fn present(path: PathBuf) -> PathBuf {
-    assert!(path.exists(), "{} is not there; run the tests by `cargo xtask test`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not there; run the tests by `cargo xtask test`",
+        path.display()
+    );
     path
 }
 
@@ -22,7 +30,10 @@ pub fn program() -> PathBuf {
 
 /// The path of a guest's component, for example `offline`.
 pub fn guest(package: &str) -> PathBuf {
-    let target = profile_folder().parent().expect("a target folder").to_owned();
+    let target = profile_folder()
+        .parent()
+        .expect("a target folder")
+        .to_owned();
     present(target.join("guests").join(format!("{package}.wasm")))
 }
 
@@ -34,7 +45,10 @@ pub fn guest_bytes(package: &str) -> Vec<u8> {
 /// The demo workspace, its components in place.
 pub fn demo_workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let workspace = tests.parent().expect("the repository").join("examples/demo-workspace");
+    let workspace = tests
+        .parent()
+        .expect("the repository")
+        .join("examples/demo-workspace");
     present(workspace.join("skills/calculator/scripts/calculator.wasm"));
     workspace
 }

@@ -95,7 +95,9 @@ impl Site {
 }
 
 /// Collect what the process logs, line by line.
-fn follow<R: AsyncBufRead + Unpin + Send + 'static>(mut lines: Lines<R>) -> watch::Receiver<Vec<String>> {
+fn follow<R: AsyncBufRead + Unpin + Send + 'static>(
+    mut lines: Lines<R>,
+) -> watch::Receiver<Vec<String>> {
     let (sender, receiver) = watch::channel(Vec::new());
     tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
@@ -119,7 +121,8 @@ impl Running {
         let read = async {
             while self.webhook.is_empty() || self.secret.is_empty() {
                 let line = out.next_line().await.expect("readable output");
-                let line = line.unwrap_or_else(|| panic!("it ended; its log:\n{}", self.log_text()));
+                let line =
+                    line.unwrap_or_else(|| panic!("it ended; its log:\n{}", self.log_text()));
                 if let Some(url) = line.trim().strip_prefix("webhook ") {
                     self.webhook = url.trim().to_owned();
                 }
@@ -144,17 +147,33 @@ impl Running {
     pub async fn await_log(&mut self, text: &str) {
         let mut log = self.log.clone();
         let found = log.wait_for(|lines| lines.iter().any(|line| line.contains(text)));
-        let found = tokio::time::timeout(PATIENCE, found).await.map(|found| found.is_ok());
-        assert!(matches!(found, Ok(true)), "no {text:?} in the log:\n{}", self.log_text());
+        let found = tokio::time::timeout(PATIENCE, found)
+            .await
+            .map(|found| found.is_ok());
+        assert!(
+            matches!(found, Ok(true)),
+            "no {text:?} in the log:\n{}",
+            self.log_text()
+        );
     }
 
     /// Post a private text message, as Telegram does; answers the status and the body.
-    pub async fn update(&self, update_id: i64, chat_id: i64, text: &str) -> (u16, serde_json::Value) {
-        self.post(Some(&self.secret), &private_text(update_id, chat_id, text)).await
+    pub async fn update(
+        &self,
+        update_id: i64,
+        chat_id: i64,
+        text: &str,
+    ) -> (u16, serde_json::Value) {
+        self.post(Some(&self.secret), &private_text(update_id, chat_id, text))
+            .await
     }
 
     /// Post anything under any secret token.
-    pub async fn post(&self, secret: Option<&str>, body: &serde_json::Value) -> (u16, serde_json::Value) {
+    pub async fn post(
+        &self,
+        secret: Option<&str>,
+        body: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
         let mut request = self.client.post(&self.webhook).json(body);
         if let Some(secret) = secret {
             request = request.header("X-Telegram-Bot-Api-Secret-Token", secret);
@@ -171,7 +190,11 @@ impl Running {
 
     /// SIGTERM, and wait for its end.
     pub async fn terminate(mut self) -> ExitStatus {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).expect("a running process");
+        let id = self
+            .child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .expect("a running process");
         let pid = rustix::process::Pid::from_raw(id).expect("a process id");
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal sent");
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;

@@ -40,7 +40,12 @@ impl Admission {
     /// Compile with `compiler` for `platform`, sign with `signer`, store in `db`.
     #[must_use]
     pub fn new(db: Db, compiler: Compiler, signer: ArtifactSigner, platform: Platform) -> Self {
-        Self { db, compiler, signer, platform }
+        Self {
+            db,
+            compiler,
+            signer,
+            platform,
+        }
     }
 
     /// Admit `bytes`. What was admitted before for this platform, under this signing key, is not compiled again.
@@ -50,12 +55,16 @@ impl Admission {
     pub async fn admit(&self, kind: ComponentKind, bytes: Vec<u8>) -> Result<Admitted, AdmitError> {
         let digest = Digest::of(&bytes);
         if let Some(tools) = self.known(kind, digest).await? {
-            return Ok(Admitted { digest, tools, compiled_now: false });
+            return Ok(Admitted {
+                digest,
+                tools,
+                compiled_now: false,
+            });
         }
-        let described = self.compiler.compile(kind, bytes.clone()).await?;
+        let described = self.compiler.compile(kind, &bytes).await?;
         let artifact = self.signer.sign(described.code);
         let row = CompiledRow {
-            kind: kind.as_str().to_owned(),
+            kind: kind.to_string(),
             tools: serde_json::to_string(&described.tools).map_err(StoreError::corrupt("tools"))?,
             signature: artifact.signature.to_vec(),
             bytes: artifact.bytes,
@@ -71,7 +80,11 @@ impl Admission {
             })
             .await
             .map_err(|error: StoreError| error)?;
-        Ok(Admitted { digest, tools: described.tools, compiled_now: true })
+        Ok(Admitted {
+            digest,
+            tools: described.tools,
+            compiled_now: true,
+        })
     }
 
     /// The tools of a component that was admitted before, if what is stored of it is whole and ours.
@@ -86,9 +99,18 @@ impl Admission {
             .read(move |tx| Box::pin(async move { compiled(tx, digest, &platform).await }))
             .await
             .map_err(|error: StoreError| error)?;
-        let Some(row) = row.filter(|row| row.kind == kind.as_str()) else { return Ok(None) };
+        let Some(row) = row.filter(|row| row.kind == kind.to_string()) else {
+            return Ok(None);
+        };
         let tools = serde_json::from_str(&row.tools).map_err(StoreError::corrupt("tools"))?;
-        let Some(artifact) = row.artifact(digest, &self.platform) else { return Ok(None) };
-        Ok(self.signer.verifier().verify(&artifact).is_ok().then_some(tools))
+        let Some(artifact) = row.artifact(digest, &self.platform) else {
+            return Ok(None);
+        };
+        Ok(self
+            .signer
+            .verifier()
+            .verify(&artifact)
+            .is_ok()
+            .then_some(tools))
     }
 }

@@ -37,9 +37,18 @@ impl CompiledRow {
     /// As a worker is given it; none where the signature has another length than any has.
     #[must_use]
     pub fn artifact(self, component: Digest, platform: &Platform) -> Option<CompiledComponent> {
-        let Platform { compatibility, target } = platform.clone();
+        let Platform {
+            compatibility,
+            target,
+        } = platform.clone();
         let signature = self.signature.try_into().ok()?;
-        Some(CompiledComponent { component, compatibility, target, signature, bytes: self.bytes })
+        Some(CompiledComponent {
+            component,
+            compatibility,
+            target,
+            signature,
+            bytes: self.bytes,
+        })
     }
 }
 

@@ -1,5 +1,6 @@
+use crate::config::Limits;
 use crate::config::{self, ApiBase, Config};
-use crate::engine::{CompileArguments};
+use crate::engine::ComponentKind;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
@@ -22,7 +23,18 @@ pub(super) enum Command {
     Config(ConfigCommand),
     /// Check, describe and compile one component from stdin to stdout; for this program's own use.
     #[command(hide = true)]
-    CompileComponent(CompileArguments),
+    CompileComponent {
+        /// What it is to be.
+        #[arg(long)]
+        kind: ComponentKind,
+        /// The limits, as JSON.
+        #[arg(long, value_parser = parse_limits)]
+        limits: Box<Limits>,
+    },
+}
+
+fn parse_limits(text: &str) -> Result<Box<Limits>, serde_json::Error> {
+    serde_json::from_str(text)
 }
 
 #[derive(Debug, Subcommand)]
@@ -43,7 +55,10 @@ pub(super) struct ConfigArguments {
 
 impl ConfigArguments {
     pub(super) fn load(&self) -> anyhow::Result<Config> {
-        Ok(Config::load(self.config.as_deref(), config::process_environment())?)
+        Ok(Config::load(
+            self.config.as_deref(),
+            config::process_environment(),
+        )?)
     }
 }
 

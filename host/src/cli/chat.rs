@@ -22,8 +22,12 @@ pub(super) async fn chat(app: &App, demo: &Demo, stop: &CancellationToken) -> an
     say("Chat with the agent. Ctrl-D ends.\n")?;
     loop {
         say("\nyou   > ")?;
-        let Some(line) = stop.run_until_cancelled(lines.next_line()).await else { return Ok(()) };
-        let Some(line) = line.context("read from the terminal")? else { return say("\n") };
+        let Some(line) = stop.run_until_cancelled(lines.next_line()).await else {
+            return Ok(());
+        };
+        let Some(line) = line.context("read from the terminal")? else {
+            return say("\n");
+        };
         if line.trim().is_empty() {
             continue;
         }
@@ -56,7 +60,9 @@ pub(super) async fn ask(
         }
         let waited = stop.run_until_cancelled(listener.changed(LOOK_AGAIN)).await;
         if waited.is_none() {
-            bail!("stopped before the reply came; the message is stored, and answered at the next start");
+            bail!(
+                "stopped before the reply came; the message is stored, and answered at the next start"
+            );
         }
     }
 }
@@ -85,9 +91,7 @@ async fn enqueue(app: &App, demo: &Demo, text: &str) -> anyhow::Result<MessageId
     let (policy, id) = (app.queue_policy(), message_id.clone());
     let enqueued: Result<_, EnqueueError> = app
         .db
-        .write(move |tx| {
-            Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, id).await })
-        })
+        .write(move |tx| Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, id).await }))
         .await;
     enqueued?;
     Ok(message_id)
@@ -107,16 +111,23 @@ async fn answer(app: &App, demo: &Demo, message: &MessageId) -> anyhow::Result<O
         })
         .await;
     let (status, replies) = found?;
-    let Some(status) = status else { bail!("the message {message} is not stored any more") };
+    let Some(status) = status else {
+        bail!("the message {message} is not stored any more")
+    };
     match status.state {
         MessageState::Done { .. } => {
             let bodies: Vec<_> = replies.into_iter().map(|reply| reply.body).collect();
             Ok(Some(bodies.join("\n")))
         }
         MessageState::DeadLetter { .. } => {
-            bail!("the agent gave up: {}", status.last_error.unwrap_or_default())
+            bail!(
+                "the agent gave up: {}",
+                status.last_error.unwrap_or_default()
+            )
         }
-        MessageState::Queued { held: Some(reason), .. } => {
+        MessageState::Queued {
+            held: Some(reason), ..
+        } => {
             bail!("the agent is held until somebody acts: {reason}")
         }
         MessageState::Queued { .. } | MessageState::Processing => Ok(None),

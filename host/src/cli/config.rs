@@ -5,7 +5,7 @@ use crate::config::{Config, MASTER_KEY_VARIABLE, quantity};
 /// The configuration as TOML, each quantity with its range and unit behind it. Loading the result
 /// gives the same configuration, but for the master key, of which only its presence is shown.
 #[must_use]
-pub fn show(config: &Config) -> String {
+pub(super) fn show(config: &Config) -> String {
     // Texts, numbers and tables under names: all of them exist in TOML.
     let plain = match toml::to_string(config) {
         Ok(plain) => plain,

@@ -46,7 +46,8 @@ pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
     if let Some(path) = &config.secrets.master_key_file {
         MasterKey::create_file_if_absent(path, ids.bytes()?)?;
     }
-    let program = std::env::current_exe().context("find this program, which compiles components")?;
+    let program =
+        std::env::current_exe().context("find this program, which compiles components")?;
     let app = App::open(config, ClockSource::Database, ids, program).await?;
     let demo = Demo::new()?;
     let imported = import(&app, &demo, &dev).await?;
@@ -90,7 +91,9 @@ async fn serve(
 ) -> anyhow::Result<()> {
     let listen = app.config().server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("listen on {listen}; if another `dev` runs there, give this one --listen 127.0.0.1:0")
+        format!(
+            "listen on {listen}; if another `dev` runs there, give this one --listen 127.0.0.1:0"
+        )
     })?;
     announce(app, demo, imported, secret, &listener)?;
     let worker = app.worker()?;
@@ -104,8 +107,11 @@ async fn serve(
             Ok(())
         }
     };
-    let ((), served, chatted) =
-        tokio::join!(app.work(worker, stop.clone()), app.serve(listener, stop.clone()), chatting);
+    let ((), served, chatted) = tokio::join!(
+        app.work(worker, stop.clone()),
+        app.serve(listener, stop.clone()),
+        chatting
+    );
     served.context("serve HTTP")?;
     chatted
 }
@@ -124,13 +130,19 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         let tools = match &folder.component {
             Some((path, bytes)) => {
                 let path = folder.folder.join(path);
-                admit(app, ComponentKind::Skill, bytes.clone(), &path).await?.tools
+                admit(app, ComponentKind::Skill, bytes.clone(), &path)
+                    .await?
+                    .tools
             }
             None => Vec::new(),
         };
         skills.push(AdmittedSkill { folder, tools });
     }
-    let engine_name = dev.engine.file_stem().and_then(|stem| stem.to_str()).unwrap_or("engine");
+    let engine_name = dev
+        .engine
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .unwrap_or("engine");
     let agent = Agent {
         tenant_id: demo.tenant_id.clone(),
         agent_key: demo.agent_key.clone(),
@@ -141,7 +153,11 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         runtime_config: BTreeMap::new(),
         secrets_ref: vec![demo.token_ref.clone()],
     };
-    let import = Import { agent, documents: workspace.documents, skills };
+    let import = Import {
+        agent,
+        documents: workspace.documents,
+        skills,
+    };
     let imported: Result<Imported, StoreError> = app
         .db
         .write(move |tx| Box::pin(async move { workspace::import(tx, &import).await }))
@@ -178,7 +194,10 @@ async fn bot(app: &App, demo: &Demo) -> anyhow::Result<WebhookSecret> {
         token_ref: demo.token_ref.clone(),
         webhook_secret: secret.clone(),
     };
-    let token = SecretString::from(format!("{}:demo-token-of-no-real-bot-000000000", demo.bot_id));
+    let token = SecretString::from(format!(
+        "{}:demo-token-of-no-real-bot-000000000",
+        demo.bot_id
+    ));
     let (key, nonce) = (app.master_key.clone(), app.ids.bytes()?);
     let stored: Result<(), SecretError> = app
         .db
@@ -209,19 +228,38 @@ fn announce(
     let prefix = app.config().server.path_prefix.as_str();
     let mut out = std::io::stdout().lock();
     writeln!(out, "Agent Factory is running, all in one process.")?;
-    writeln!(out, "  agent      {} of tenant {}", demo.agent_key, demo.tenant_id)?;
+    writeln!(
+        out,
+        "  agent      {} of tenant {}",
+        demo.agent_key, demo.tenant_id
+    )?;
     writeln!(
         out,
         "  workspace  {} documents and {} skills changed since the last start",
         imported.documents, imported.skills
     )?;
-    writeln!(out, "  database   {}", app.config().database.url.sqlite_path().display())?;
-    writeln!(out, "  webhook    http://{address}{prefix}/telegram/webhook")?;
-    writeln!(out, "  Bot API    {}", app.config().telegram.api_base.as_str())?;
+    writeln!(
+        out,
+        "  database   {}",
+        app.config().database.url.sqlite_path().display()
+    )?;
+    writeln!(
+        out,
+        "  webhook    http://{address}{prefix}/telegram/webhook"
+    )?;
+    writeln!(
+        out,
+        "  Bot API    {}",
+        app.config().telegram.api_base.as_str()
+    )?;
     writeln!(out)?;
     writeln!(out, "Send it a Telegram update:")?;
     writeln!(out, "  curl http://{address}{prefix}/telegram/webhook \\")?;
-    writeln!(out, "    -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\", secret.reveal())?;
+    writeln!(
+        out,
+        "    -H 'X-Telegram-Bot-Api-Secret-Token: {}' \\",
+        secret.reveal()
+    )?;
     writeln!(out, "    -H 'Content-Type: application/json' -d '{UPDATE}'")?;
     writeln!(out)?;
     Ok(out.flush()?)

@@ -31,8 +31,8 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
-        Command::CompileComponent(compile) => {
-            return Ok(compile_child_main(compile.kind, &compile.limits()));
+        Command::CompileComponent { kind, limits } => {
+            return Ok(compile_child_main(kind, &limits));
         }
         Command::Config(ConfigCommand::Show { config }) => {
             let config = config.load()?;

@@ -1,7 +1,8 @@
 use crate::domain::{
-    Channel, ConversationId, DocumentPath, Fence, HistoryMessage, KvWrite, Lease, LeaseToken, OutboxId, Pool, Receipt,
-    Reply, TenantId, WorkerId,
+    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt,
+    Reply, WorkerId,
 };
+use crate::outbox::LaneLease;
 use secrecy::SecretString;
 use std::time::Duration;
 
@@ -125,19 +126,6 @@ pub struct DeliveryRequest {
     pub max: u32,
     /// How long to wait for a first one.
     pub wait: Duration,
-}
-
-/// The right to deliver one conversation's replies, for a while.
-#[derive(Clone, Debug)]
-pub struct LaneLease {
-    /// Whose.
-    pub tenant_id: TenantId,
-    /// Which.
-    pub conversation_id: ConversationId,
-    /// Proof of this claim.
-    pub token: LeaseToken,
-    /// Number of this claim.
-    pub fence: Fence,
 }
 
 /// One thing to send.

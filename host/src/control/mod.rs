@@ -11,8 +11,8 @@ mod messages;
 
 pub use local::{LocalControl, Policies};
 pub use messages::{
-    Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, DeliveryRequest, Failure,
-    LaneLease, Sent, Settled,
+    Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, DeliveryRequest,
+    Failure, Sent, Settled,
 };
 
 use crate::artifacts::Platform;
@@ -21,6 +21,7 @@ use crate::domain::{
 };
 use crate::engine::CompiledComponent;
 use crate::hydration::{Bundle, Snapshot};
+pub use crate::outbox::LaneLease;
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -59,7 +60,11 @@ pub trait ControlPlane: Send + Sync + 'static {
     ) -> Result<CompiledComponent, ControlError>;
 
     /// Prolong leases (`workerHeartbeat`); answers in their order.
-    async fn heartbeat(&self, worker: &WorkerId, leases: &[Lease]) -> Result<Vec<Beat>, ControlError>;
+    async fn heartbeat(
+        &self,
+        worker: &WorkerId,
+        leases: &[Lease],
+    ) -> Result<Vec<Beat>, ControlError>;
 
     /// Settle the message and store all its turn did, in one transaction (`workerComplete`). A repeat succeeds.
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError>;
@@ -91,7 +96,12 @@ pub trait ControlPlane: Send + Sync + 'static {
     ) -> Result<Result<u64, KvError>, ControlError>;
 
     /// Remove a value of the agent's scope, at once.
-    async fn kv_delete(&self, lease: &Lease, owner: &KvOwner, key: &str) -> Result<(), ControlError>;
+    async fn kv_delete(
+        &self,
+        lease: &Lease,
+        owner: &KvOwner,
+        key: &str,
+    ) -> Result<(), ControlError>;
 
     /// Keys with a prefix, after a key, at most `limit`.
     async fn kv_list(

@@ -109,7 +109,10 @@ impl ComponentHost {
     /// What artifacts must be compiled for to run here.
     #[must_use]
     pub fn platform(&self) -> crate::artifacts::Platform {
-        crate::artifacts::Platform { compatibility: self.0.compatibility.clone(), target: runtime::target_name() }
+        crate::artifacts::Platform {
+            compatibility: self.0.compatibility.clone(),
+            target: runtime::target_name(),
+        }
     }
 
     /// Verify, map and link an engine adapter; at once where it is cached.

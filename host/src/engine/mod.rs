@@ -24,6 +24,9 @@ mod artifact;
 mod bindings;
 mod call;
 mod capabilities;
+mod compile;
+mod compile_child;
+mod compiler;
 mod component;
 mod deserialize;
 mod dispatcher;
@@ -45,14 +48,15 @@ mod tools;
 mod trap;
 mod turn;
 
+pub use crate::domain::{Grants, Reply};
 pub use artifact::{
     ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Untrusted, Verified,
 };
+pub use compile::{CompileError, ComponentKind, Described, compile_component};
+pub use compile_child::compile_child_main;
+pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
-pub use crate::domain::{Grants, Reply};
 pub use host::{ComponentHost, LoadError};
 pub use lookups::{LookupError, Lookups};
 pub use runtime::HostError;
 pub use turn::{Overlay, TurnEnd, TurnFailure, TurnInput, TurnSkill};
-mod stub;
-pub use stub::*;

@@ -55,15 +55,20 @@ pub enum HydrateError {
 pub async fn hydrate(tx: &mut Tx, policy: &Policy, lease: &Lease) -> Result<Bundle, HydrateError> {
     let started = queue::start(tx, lease).await?;
     let now = tx.now().await?;
-    let (digest, snapshot) =
-        snapshot::current(tx, policy, lease, now).await?.ok_or(HydrateError::AgentDisabled)?;
+    let (digest, snapshot) = snapshot::current(tx, policy, lease, now)
+        .await?
+        .ok_or(HydrateError::AgentDisabled)?;
     let history = history::window(tx, lease, policy.history_messages).await?;
     let mode = mode(&started.payload.reply_to);
     let private = mode == TurnMode::Main;
     let today = Today::new(now, &snapshot.time_zone);
-    let memory_note = today.note_path().parse().map_err(|error: crate::domain::IdError| {
-        StoreError::Corrupt { what: "note path", reason: error.to_string() }
-    })?;
+    let memory_note = today
+        .note_path()
+        .parse()
+        .map_err(|error: crate::domain::IdError| StoreError::Corrupt {
+            what: "note path",
+            reason: error.to_string(),
+        })?;
     Ok(Bundle {
         attempt: started.attempt,
         mode,

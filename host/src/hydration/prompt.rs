@@ -8,8 +8,15 @@ use jiff::{Span, Zoned, civil::Date};
 use std::fmt::Write as _;
 
 /// The documents OpenClaw puts into every full session, in its order. `HEARTBEAT.md` is for heartbeats only.
-const DOCUMENTS: [&str; 7] =
-    ["AGENTS.md", "SOUL.md", "IDENTITY.md", "USER.md", "TOOLS.md", "BOOTSTRAP.md", "MEMORY.md"];
+const DOCUMENTS: [&str; 7] = [
+    "AGENTS.md",
+    "SOUL.md",
+    "IDENTITY.md",
+    "USER.md",
+    "TOOLS.md",
+    "BOOTSTRAP.md",
+    "MEMORY.md",
+];
 /// Notes kept in a snapshot for turns to choose from.
 const NOTES_MAX: usize = 16;
 /// Less room than this is not worth a cut-off document.
@@ -39,7 +46,11 @@ pub(super) fn sections(
         });
     }
     if let Some(body) = catalogue(skills) {
-        sections.push(SnapshotSection { title: "Skills".to_owned(), body, private: false });
+        sections.push(SnapshotSection {
+            title: "Skills".to_owned(),
+            body,
+            private: false,
+        });
     }
     sections
 }
@@ -53,7 +64,10 @@ fn cut(name: &str, content: &str, max: usize) -> String {
     let (head, tail) = (max / 10 * 7, max / 10 * 2);
     let beginning: String = content.chars().take(head).collect();
     let end: String = content.chars().skip(chars - tail).collect();
-    format!("{beginning}\n\n[... {name} is cut here: {} of its {chars} characters are shown ...]\n\n{end}", head + tail)
+    format!(
+        "{beginning}\n\n[... {name} is cut here: {} of its {chars} characters are shown ...]\n\n{end}",
+        head + tail
+    )
 }
 
 /// The names and descriptions of the skills, for the model to choose by.
@@ -77,7 +91,9 @@ fn catalogue(skills: &[SkillRow]) -> Option<String> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The latest dated notes, newest first.
@@ -85,13 +101,18 @@ pub(super) fn notes(
     policy: &Policy,
     documents: Vec<(DocumentPath, String)>,
 ) -> Vec<(DocumentPath, String)> {
-    let mut notes: Vec<_> =
-        documents.into_iter().filter(|(path, _)| note_date(path).is_some()).collect();
+    let mut notes: Vec<_> = documents
+        .into_iter()
+        .filter(|(path, _)| note_date(path).is_some())
+        .collect();
     notes.sort_by(|(a, _), (b, _)| b.cmp(a));
     notes.truncate(NOTES_MAX);
     for (_, content) in &mut notes {
         // The latest lines of a note are the ones that matter today.
-        let skip = content.chars().count().saturating_sub(policy.note_chars_max);
+        let skip = content
+            .chars()
+            .count()
+            .saturating_sub(policy.note_chars_max);
         *content = content.chars().skip(skip).collect();
     }
     notes
@@ -99,7 +120,11 @@ pub(super) fn notes(
 
 /// The day of `memory/YYYY-MM-DD[-slug].md`.
 fn note_date(path: &DocumentPath) -> Option<Date> {
-    path.as_str().strip_prefix("memory/")?.get(..10)?.parse().ok()
+    path.as_str()
+        .strip_prefix("memory/")?
+        .get(..10)?
+        .parse()
+        .ok()
 }
 
 /// Today, for one agent.
@@ -127,24 +152,35 @@ impl Today {
     ) -> Vec<Section> {
         let zone = self.0.time_zone().iana_name().unwrap_or("UTC");
         let today = self.0.date();
-        let date = format!("Today is {}, {today}. Time zone: {zone}.", self.0.strftime("%A"));
-        let mut sections =
-            vec![Section { title: "Temporal Context".to_owned(), body: date, stable: false }];
+        let date = format!(
+            "Today is {}, {today}. Time zone: {zone}.",
+            self.0.strftime("%A")
+        );
+        let mut sections = vec![Section {
+            title: "Temporal Context".to_owned(),
+            body: date,
+            stable: false,
+        }];
         let days = i64::from(policy.memory_window_days);
         if !private || days == 0 {
             return sections;
         }
-        let first = today.checked_sub(Span::new().days(days - 1)).unwrap_or(today);
+        let first = today
+            .checked_sub(Span::new().days(days - 1))
+            .unwrap_or(today);
         for (path, content) in notes {
             if note_date(path).is_some_and(|date| date >= first && date <= today) {
                 let (title, body) = (path.to_string(), content.clone());
-                sections.push(Section { title, body, stable: false });
+                sections.push(Section {
+                    title,
+                    body,
+                    stable: false,
+                });
             }
         }
         sections
     }
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -156,20 +192,34 @@ mod tests {
 
     #[test]
     fn documents_come_in_openclaws_order_whatever_theirs() {
-        let documents =
-            [document("USER.md", "u"), document("AGENTS.md", "a"), document("HEARTBEAT.md", "h")];
-        let titles: Vec<_> =
-            sections(&Policy::default(), &documents, &[]).into_iter().map(|s| s.title).collect();
+        let documents = [
+            document("USER.md", "u"),
+            document("AGENTS.md", "a"),
+            document("HEARTBEAT.md", "h"),
+        ];
+        let titles: Vec<_> = sections(&Policy::default(), &documents, &[])
+            .into_iter()
+            .map(|s| s.title)
+            .collect();
         assert_eq!(titles, ["AGENTS.md", "USER.md"]);
     }
 
     #[test]
     fn a_document_is_whole_at_its_bound_and_cut_with_a_notice_one_beyond() {
-        let policy = Policy { document_chars_max: 100, ..Policy::default() };
+        let policy = Policy {
+            document_chars_max: 100,
+            ..Policy::default()
+        };
         let whole = sections(&policy, &[document("SOUL.md", &"x".repeat(100))], &[]);
         assert_eq!(whole[0].body, "x".repeat(100));
         let cut = sections(&policy, &[document("SOUL.md", &"x".repeat(101))], &[]);
-        assert!(cut[0].body.contains("SOUL.md is cut here: 90 of its 101 characters"), "{}", cut[0].body);
+        assert!(
+            cut[0]
+                .body
+                .contains("SOUL.md is cut here: 90 of its 101 characters"),
+            "{}",
+            cut[0].body
+        );
     }
 
     #[test]
@@ -188,7 +238,11 @@ mod tests {
         };
         assert_eq!(
             titles(true),
-            ["Temporal Context", "memory/2026-11-22.md", "memory/2026-11-21-walk.md"]
+            [
+                "Temporal Context",
+                "memory/2026-11-22.md",
+                "memory/2026-11-21-walk.md"
+            ]
         );
         assert_eq!(titles(false), ["Temporal Context"]);
     }

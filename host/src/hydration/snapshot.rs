@@ -1,7 +1,5 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{
-    AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, Timestamp, Tool,
-};
+use crate::domain::{AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, Timestamp, Tool};
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,7 +56,9 @@ pub(super) async fn current(
     lease: &Lease,
     now: Timestamp,
 ) -> Result<Option<(Digest, Snapshot)>, StoreError> {
-    let Some(profile) = sql::profile(tx, lease).await? else { return Ok(None) };
+    let Some(profile) = sql::profile(tx, lease).await? else {
+        return Ok(None);
+    };
     if let Some(digest) = profile.snapshot()?
         && let Some(snapshot) = stored(tx, lease, digest).await?
     {
@@ -90,6 +90,10 @@ pub async fn stored(
     lease: &Lease,
     digest: Digest,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let Some(body) = sql::snapshot_body(tx, lease, digest).await? else { return Ok(None) };
-    Ok(Some(serde_json::from_str(&body).map_err(StoreError::corrupt("snapshot"))?))
+    let Some(body) = sql::snapshot_body(tx, lease, digest).await? else {
+        return Ok(None);
+    };
+    Ok(Some(
+        serde_json::from_str(&body).map_err(StoreError::corrupt("snapshot"))?,
+    ))
 }

@@ -31,10 +31,11 @@ impl ProfileRow {
 }
 
 fn digest(text: &str) -> Result<Digest, StoreError> {
-    text.parse().map_err(|error: crate::domain::DigestError| StoreError::Corrupt {
-        what: "digest",
-        reason: error.to_string(),
-    })
+    text.parse()
+        .map_err(|error: crate::domain::DigestError| StoreError::Corrupt {
+            what: "digest",
+            reason: error.to_string(),
+        })
 }
 
 pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<ProfileRow>, StoreError> {
@@ -86,7 +87,11 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
         config: String,
     }
     let rows: Vec<Row> = on_tx!(tx, |conn| {
-        sqlx::query_as(SQL).bind(&lease.tenant_id).bind(&lease.agent_key).fetch_all(conn).await
+        sqlx::query_as(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .fetch_all(conn)
+            .await
     })?;
     rows.into_iter()
         .map(|row| {
@@ -101,7 +106,10 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
                 grants: serde_json::from_str(&row.grants).map_err(StoreError::corrupt("grants"))?,
                 config: serde_json::from_str(&row.config).map_err(StoreError::corrupt("config"))?,
             };
-            Ok(SkillRow { description: row.description, skill })
+            Ok(SkillRow {
+                description: row.description,
+                skill,
+            })
         })
         .collect()
 }
@@ -145,7 +153,11 @@ pub(super) async fn snapshot_put(
             .await
     })?;
     on_tx!(tx, |conn| {
-        sqlx::query(PRUNE).bind(&lease.tenant_id).bind(&lease.agent_key).execute(conn).await
+        sqlx::query(PRUNE)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .execute(conn)
+            .await
     })?;
     Ok(())
 }

@@ -95,7 +95,10 @@ pub async fn bot_by_secret(tx: &mut Tx, secret: &WebhookSecret) -> Result<Option
         FROM bots JOIN agent_profiles USING (tenant_id, agent_key)
         WHERE bots.webhook_secret_hash = $1 AND bots.enabled = 1";
     let hash = secret.hash().to_string();
-    Ok(on_tx!(tx, |conn| sqlx::query_as(SQL).bind(hash).fetch_optional(conn).await)?)
+    Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
+        .bind(hash)
+        .fetch_optional(conn)
+        .await)?)
 }
 
 /// Store a bot, over what was stored of it.
@@ -136,7 +139,11 @@ pub async fn token_ref(
     const SQL: &str =
         "SELECT token_ref FROM bots WHERE tenant_id = $1 AND bot_id = $2 AND enabled = 1";
     Ok(on_tx!(tx, |conn| {
-        sqlx::query_scalar(SQL).bind(tenant_id).bind(bot_id).fetch_optional(conn).await
+        sqlx::query_scalar(SQL)
+            .bind(tenant_id)
+            .bind(bot_id)
+            .fetch_optional(conn)
+            .await
     })?)
 }
 
@@ -147,7 +154,11 @@ mod tests {
     #[test]
     fn a_secret_token_is_accepted_at_its_bounds_and_refused_beyond_them() {
         for (length, accepted) in [(15, false), (16, true), (256, true), (257, false)] {
-            assert_eq!("x".repeat(length).parse::<WebhookSecret>().is_ok(), accepted, "{length}");
+            assert_eq!(
+                "x".repeat(length).parse::<WebhookSecret>().is_ok(),
+                accepted,
+                "{length}"
+            );
         }
         assert!("has a space in it".parse::<WebhookSecret>().is_err());
     }

@@ -33,7 +33,9 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = router(config, ingress);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 fn router(config: &Server, ingress: Ingress) -> Router {
@@ -46,9 +48,15 @@ fn router(config: &Server, ingress: Ingress) -> Router {
             axum::http::StatusCode::REQUEST_TIMEOUT,
             Duration::from_millis(config.request_timeout_ms),
         ))
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(concurrency_max))
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(
+            concurrency_max,
+        ))
         .with_state(ingress);
     let health = Router::new().route("/healthz", get(|| async { "ok\n" }));
     let prefix = config.path_prefix.as_str();
-    if prefix.is_empty() { health.merge(webhooks) } else { health.nest(prefix, webhooks) }
+    if prefix.is_empty() {
+        health.merge(webhooks)
+    } else {
+        health.nest(prefix, webhooks)
+    }
 }

@@ -25,8 +25,9 @@ pub(super) async fn webhook(
 ) -> Result<Json<Value>, IngressError> {
     // First of all, and before the body is looked at.
     let bot = authenticate(&ingress, &headers).await?;
-    let update: Update = serde_json::from_slice(&body)
-        .map_err(|_| IngressError::InvalidPayload("the body is not a Telegram update".to_owned()))?;
+    let update: Update = serde_json::from_slice(&body).map_err(|_| {
+        IngressError::InvalidPayload("the body is not a Telegram update".to_owned())
+    })?;
     let update_id = update.update_id;
     let Some(written) = update.written() else {
         // Answered with success: Telegram would send it again for ever.
@@ -37,7 +38,9 @@ pub(super) async fn webhook(
     let policy = ingress.policy.clone();
     let enqueued: Enqueued = ingress
         .db
-        .write(move |tx| Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, message_id).await }))
+        .write(move |tx| {
+            Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, message_id).await })
+        })
         .await?;
     Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate })))
 }
@@ -50,9 +53,7 @@ async fn authenticate(ingress: &Ingress, headers: &HeaderMap) -> Result<Bot, Ing
         .ok_or(IngressError::Unauthorized)?;
     let found: Option<Bot> = ingress
         .db
-        .read(move |tx| {
-            Box::pin(async move { identity::bot_by_secret(tx, &secret).await })
-        })
+        .read(move |tx| Box::pin(async move { identity::bot_by_secret(tx, &secret).await }))
         .await
         .map_err(|error: StoreError| error)?;
     found.ok_or(IngressError::Unauthorized)
@@ -64,7 +65,13 @@ fn enqueue(
     written: Written,
     trace_id: String,
 ) -> Result<Enqueue, IngressError> {
-    let Written { chat_id, topic_id, user_id, message_id, text } = written;
+    let Written {
+        chat_id,
+        topic_id,
+        user_id,
+        message_id,
+        text,
+    } = written;
     Ok(Enqueue {
         conversation_id: conversation_id(&bot.bot_id, chat_id, topic_id)?,
         source: format!("telegram:{}", bot.bot_id),
@@ -76,7 +83,11 @@ fn enqueue(
             provider_user_id: user_id.to_string(),
             message_text: text,
             external_message_id: Some(message_id.to_string()),
-            reply_to: Channel::Telegram { bot_id: bot.bot_id, chat_id, topic_id },
+            reply_to: Channel::Telegram {
+                bot_id: bot.bot_id,
+                chat_id,
+                topic_id,
+            },
             metadata: BTreeMap::new(),
         },
         priority: None,

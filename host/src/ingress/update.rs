@@ -46,10 +46,15 @@ impl Update {
     /// What somebody wrote; none for anything else an update may be.
     pub(super) fn written(self) -> Option<Written> {
         let message = self.message?;
-        let text = message.text.or(message.caption).filter(|text| !text.trim().is_empty())?;
+        let text = message
+            .text
+            .or(message.caption)
+            .filter(|text| !text.trim().is_empty())?;
         Some(Written {
             chat_id: message.chat.id,
-            topic_id: message.message_thread_id.filter(|_| message.is_topic_message),
+            topic_id: message
+                .message_thread_id
+                .filter(|_| message.is_topic_message),
             user_id: message.from?.id,
             message_id: message.message_id,
             text,
@@ -69,8 +74,13 @@ mod tests {
     fn a_private_text_is_read() {
         let update = r#"{"update_id":7,"message":{"message_id":1,"date":1,"from":{"id":42,"is_bot":false,
             "first_name":"Mia"},"chat":{"id":42,"type":"private"},"text":"hello"}}"#;
-        let expected =
-            Written { chat_id: 42, topic_id: None, user_id: 42, message_id: 1, text: "hello".to_owned() };
+        let expected = Written {
+            chat_id: 42,
+            topic_id: None,
+            user_id: 42,
+            message_id: 1,
+            text: "hello".to_owned(),
+        };
         assert_eq!(written(update), Some(expected));
     }
 
@@ -89,9 +99,14 @@ mod tests {
 
     #[test]
     fn an_update_without_words_is_nothing() {
-        assert_eq!(written(r#"{"update_id":7,"edited_message":{"message_id":1}}"#), None);
         assert_eq!(
-            written(r#"{"update_id":7,"message":{"message_id":1,"chat":{"id":1},"from":{"id":1},"text":" "}}"#),
+            written(r#"{"update_id":7,"edited_message":{"message_id":1}}"#),
+            None
+        );
+        assert_eq!(
+            written(
+                r#"{"update_id":7,"message":{"message_id":1,"chat":{"id":1},"from":{"id":1},"text":" "}}"#
+            ),
             None
         );
     }

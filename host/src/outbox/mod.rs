@@ -1,24 +1,27 @@
-//! Replies on their way out.
-use crate::clock::Ids;
-use crate::control::LaneLease;
-use crate::domain::*;
-use crate::queue::{LeaseError, Retry, RetryPolicy};
-use crate::store::{StoreError, Tx};
-use std::time::Duration;
-#[derive(Clone, Debug)]
-pub struct Policy { pub lease: Duration, pub max_attempts: u32, pub retry: RetryPolicy, pub promote_batch: u32, pub sweep_batch: u32 }
-#[derive(Clone, Debug)]
-pub struct OutboxItem { pub channel: Channel, pub body: String }
-#[derive(Clone, Debug)]
-pub struct OutboxClaim { pub worker_id: WorkerId, pub pool: Pool, pub max_lanes: u32, pub rows_per_lane: u32 }
-#[derive(Clone, Debug)]
-pub struct OutboxRow { pub outbox_id: OutboxId, pub channel: Channel, pub body: String, pub attempt: u32 }
-#[derive(Clone, Debug)]
-pub struct LaneClaim { pub lease: LaneLease, pub lease_for: Duration, pub rows: Vec<OutboxRow> }
-pub async fn insert(_: &mut Tx, _: &Ids, _: &Lease, _: Vec<OutboxItem>) -> Result<(), StoreError> { Err(StoreError::Closed) }
-pub async fn claim(_: &mut Tx, _: &Policy, _: &Ids, _: &OutboxClaim) -> Result<Vec<LaneClaim>, StoreError> { Ok(vec![]) }
-pub async fn delivered(_: &mut Tx, _: &LaneLease, _: &OutboxId, _: Option<&str>) -> Result<(), LeaseError> { Ok(()) }
-pub async fn extend(_: &mut Tx, _: &Policy, _: &LaneLease) -> Result<(), LeaseError> { Ok(()) }
-pub async fn failed(_: &mut Tx, _: &Policy, _: &Ids, _: &LaneLease, _: &OutboxId, _: &str, _: Retry) -> Result<bool, LeaseError> { Ok(true) }
-pub async fn release(_: &mut Tx, _: &LaneLease) -> Result<(), LeaseError> { Ok(()) }
-pub async fn replies_of(_: &mut Tx, _: &TenantId, _: &MessageId) -> Result<Vec<OutboxRow>, StoreError> { Ok(vec![]) }
+//! Replies on their way out: durable from the completion that made them until somebody has delivered them.
+//!
+//! A completion stores its replies in its own transaction ([`insert`]), so that what was settled is delivered even
+//! if every worker died in between. The *lane*, one a conversation, is the unit of delivery: it is leased as a whole
+//! and its rows leave in order. A row that is to be tried again holds its lane until it is due; one that is given up
+//! lets the lane go on. A lane can be leased by any worker, the one that ran the turn or another.
+//!
+//! Delivery is at least once: a worker that dies between sending and [`delivered`] leaves a row that is sent again.
+//! Every write of a deliverer is fenced by its [`LaneLease`], as a turn's are by its lease.
+
+mod claim;
+mod insert;
+mod lane;
+mod policy;
+mod replies;
+mod rows;
+mod settle;
+pub mod sql;
+mod sweep;
+
+pub use claim::{LaneClaim, MAX_LANES, MAX_ROWS, OutboxClaim, OutboxRow, claim};
+pub use insert::{OutboxItem, insert};
+pub use lane::{LaneLease, extend, release};
+pub use policy::Policy;
+pub use replies::{Reply, ReplyState, replies_of};
+pub use settle::{Delivered, Failed, delivered, failed};
+pub use sweep::sweep;

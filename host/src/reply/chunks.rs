@@ -9,7 +9,11 @@ pub fn chunks(text: &str, max: usize) -> Vec<String> {
     let mut rest = text.trim_end();
     while !rest.trim().is_empty() {
         let fits = fitting(rest, max);
-        let end = if fits == rest.len() { fits } else { break_before(rest, fits) };
+        let end = if fits == rest.len() {
+            fits
+        } else {
+            break_before(rest, fits)
+        };
         let (piece, after) = rest.split_at(end);
         if !piece.trim().is_empty() {
             pieces.push(piece.trim_end().to_owned());
@@ -33,7 +37,9 @@ fn fitting(text: &str, max: usize) -> usize {
 
 /// The best place to break at or before `end`, not in the first half.
 fn break_before(text: &str, end: usize) -> usize {
-    let Some(head) = text.get(..end) else { return end };
+    let Some(head) = text.get(..end) else {
+        return end;
+    };
     let late = |at: &usize| *at > end / 2;
     head.rfind("\n\n")
         .filter(late)
@@ -49,19 +55,28 @@ mod tests {
     #[test]
     fn a_text_at_the_limit_is_one_piece_and_one_beyond_is_two() {
         assert_eq!(chunks(&"x".repeat(10), 10), ["x".repeat(10)]);
-        assert_eq!(chunks(&"x".repeat(11), 10), ["x".repeat(10), "x".to_owned()]);
+        assert_eq!(
+            chunks(&"x".repeat(11), 10),
+            ["x".repeat(10), "x".to_owned()]
+        );
     }
 
     #[test]
     fn the_limit_counts_utf16_units_and_never_splits_a_character() {
         // An emoji beyond the basic plane is two units.
-        assert_eq!(chunks("\u{1F980}\u{1F980}\u{1F980}", 4), ["\u{1F980}\u{1F980}", "\u{1F980}"]);
+        assert_eq!(
+            chunks("\u{1F980}\u{1F980}\u{1F980}", 4),
+            ["\u{1F980}\u{1F980}", "\u{1F980}"]
+        );
         assert_eq!(chunks("\u{1F980}", 1), ["\u{1F980}"]);
     }
 
     #[test]
     fn a_break_prefers_a_paragraph_then_a_line_then_a_word() {
-        assert_eq!(chunks("one two\n\nthree four", 14), ["one two", "three four"]);
+        assert_eq!(
+            chunks("one two\n\nthree four", 14),
+            ["one two", "three four"]
+        );
         assert_eq!(chunks("one two three", 9), ["one two", "three"]);
     }
 

@@ -64,14 +64,27 @@ impl Telegram {
     /// An answer that never comes is a retry: Telegram may have sent the message all the same, and a person who
     /// reads a reply twice has lost less than one who never reads it.
     pub async fn send(&self, token: Option<&SecretString>, channel: &Channel, text: &str) -> Sent {
-        let Channel::Telegram { chat_id, topic_id, .. } = channel else {
-            return Sent::Delivered { provider_message_id: None };
+        let Channel::Telegram {
+            chat_id, topic_id, ..
+        } = channel
+        else {
+            return Sent::Delivered {
+                provider_message_id: None,
+            };
         };
         let Some(token) = token else {
             return retry("the bot has no token; import its secret".to_owned(), None);
         };
-        let url = format!("{}/bot{}/sendMessage", self.base.as_str(), token.expose_secret());
-        let body = SendMessage { chat_id: *chat_id, message_thread_id: *topic_id, text };
+        let url = format!(
+            "{}/bot{}/sendMessage",
+            self.base.as_str(),
+            token.expose_secret()
+        );
+        let body = SendMessage {
+            chat_id: *chat_id,
+            message_thread_id: *topic_id,
+            text,
+        };
         // The token is in the URL, so the error is shown without it.
         let answer = match self.client.post(url).json(&body).send().await {
             Ok(answer) => answer,
@@ -87,8 +100,10 @@ impl Telegram {
 
 async fn read(mut answer: reqwest::Response) -> Result<Answer, String> {
     let mut bytes = Vec::new();
-    while let Some(chunk) =
-        answer.chunk().await.map_err(|error| error.without_url().to_string())?
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| error.without_url().to_string())?
     {
         if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(format!("an answer of more than {ANSWER_BYTES_MAX} bytes"));
@@ -102,11 +117,16 @@ async fn read(mut answer: reqwest::Response) -> Result<Answer, String> {
 fn judge(status: u16, answer: Answer) -> Sent {
     if answer.ok {
         let id = answer.result.message_id;
-        return Sent::Delivered { provider_message_id: id.map(|id| id.to_string()) };
+        return Sent::Delivered {
+            provider_message_id: id.map(|id| id.to_string()),
+        };
     }
     let reason = format!("status {status}: {}", answer.description);
     match status {
-        429 => retry(reason, answer.parameters.retry_after.map(Duration::from_secs)),
+        429 => retry(
+            reason,
+            answer.parameters.retry_after.map(Duration::from_secs),
+        ),
         // The message itself, the chat, or the person's own choice: the same again would be refused again.
         400 | 403 => Sent::Refused { reason },
         // 401 and 404 are a revoked or mistyped token: a person can mend that, and the reply waits for it.

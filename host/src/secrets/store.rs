@@ -50,17 +50,32 @@ pub async fn import(
         INSERT INTO secrets (tenant_id, secret_ref, version, active, key_id, nonce, ciphertext, created_at)
         VALUES ($1, $2, $3, 1, $4, $5, $6, $7)";
     let last: i64 = on_tx!(tx, |conn| {
-        sqlx::query_scalar(LAST).bind(tenant).bind(secret_ref).fetch_one(conn).await
+        sqlx::query_scalar(LAST)
+            .bind(tenant)
+            .bind(secret_ref)
+            .fetch_one(conn)
+            .await
     })
     .map_err(StoreError::from)?;
     let version = u32::try_from(last.saturating_add(1)).unwrap_or(u32::MAX);
-    let place = SecretPlace { tenant, secret_ref, version };
+    let place = SecretPlace {
+        tenant,
+        secret_ref,
+        version,
+    };
     let sealed = key
         .seal(place, value, nonce)
-        .map_err(|source| SecretError::Seal { secret_ref: secret_ref.clone(), source })?;
+        .map_err(|source| SecretError::Seal {
+            secret_ref: secret_ref.clone(),
+            source,
+        })?;
     let now = tx.now().await?;
-    on_tx!(tx, |conn| sqlx::query(RETIRE).bind(tenant).bind(secret_ref).execute(conn).await)
-        .map_err(StoreError::from)?;
+    on_tx!(tx, |conn| sqlx::query(RETIRE)
+        .bind(tenant)
+        .bind(secret_ref)
+        .execute(conn)
+        .await)
+    .map_err(StoreError::from)?;
     on_tx!(tx, |conn| {
         sqlx::query(PUT)
             .bind(tenant)
@@ -99,21 +114,45 @@ pub async fn active(
         SELECT version, key_id, nonce, ciphertext FROM secrets
         WHERE tenant_id = $1 AND secret_ref = $2 AND active = 1";
     let row: Option<Row> = on_tx!(tx, |conn| {
-        sqlx::query_as(SQL).bind(tenant).bind(secret_ref).fetch_optional(conn).await
+        sqlx::query_as(SQL)
+            .bind(tenant)
+            .bind(secret_ref)
+            .fetch_optional(conn)
+            .await
     })
     .map_err(StoreError::from)?;
     let Some(row) = row else { return Ok(None) };
     let version = u32::try_from(row.version).unwrap_or(u32::MAX);
     let sealed = sealed(row)?;
-    key.open(SecretPlace { tenant, secret_ref, version }, &sealed)
-        .map(Some)
-        .map_err(|source| SecretError::Open { secret_ref: secret_ref.clone(), source })
+    key.open(
+        SecretPlace {
+            tenant,
+            secret_ref,
+            version,
+        },
+        &sealed,
+    )
+    .map(Some)
+    .map_err(|source| SecretError::Open {
+        secret_ref: secret_ref.clone(),
+        source,
+    })
 }
 
 fn sealed(row: Row) -> Result<SealedSecret, StoreError> {
-    let corrupt = |reason: &str| StoreError::Corrupt { what: "secret", reason: reason.to_owned() };
+    let corrupt = |reason: &str| StoreError::Corrupt {
+        what: "secret",
+        reason: reason.to_owned(),
+    };
     let mut key_id = [0; 8];
     hex::decode_to_slice(&row.key_id, &mut key_id).map_err(|_| corrupt("its key id is not hex"))?;
-    let nonce = row.nonce.try_into().map_err(|_| corrupt("its nonce has another length"))?;
-    Ok(SealedSecret { key_id: KeyId::from_bytes(key_id), nonce, ciphertext: row.ciphertext })
+    let nonce = row
+        .nonce
+        .try_into()
+        .map_err(|_| corrupt("its nonce has another length"))?;
+    Ok(SealedSecret {
+        key_id: KeyId::from_bytes(key_id),
+        nonce,
+        ciphertext: row.ciphertext,
+    })
 }

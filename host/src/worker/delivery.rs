@@ -32,7 +32,8 @@ impl Worker {
                     }
                 }
                 Err(error) => {
-                    stop.run_until_cancelled(pause_after(&error, "claim deliveries")).await;
+                    stop.run_until_cancelled(pause_after(&error, "claim deliveries"))
+                        .await;
                 }
             }
         }
@@ -47,8 +48,17 @@ impl Worker {
                 break;
             }
             let token = batch.bot_token.as_ref();
-            let sent = self.0.telegram.send(token, &delivery.channel, &delivery.body).await;
-            match self.0.plane.settle_delivery(&batch.lane, delivery, sent).await {
+            let sent = self
+                .0
+                .telegram
+                .send(token, &delivery.channel, &delivery.body)
+                .await;
+            match self
+                .0
+                .plane
+                .settle_delivery(&batch.lane, delivery, sent)
+                .await
+            {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {

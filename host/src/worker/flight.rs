@@ -41,13 +41,27 @@ impl Flight {
         let mut turns = self.turns();
         let number = turns.next;
         turns.next += 1;
-        turns.running.insert(number, Running { lease, cancel: cancel.clone() });
-        Boarded { flight: self.clone(), number, cancel }
+        turns.running.insert(
+            number,
+            Running {
+                lease,
+                cancel: cancel.clone(),
+            },
+        );
+        Boarded {
+            flight: self.clone(),
+            number,
+            cancel,
+        }
     }
 
     /// The running turns, to be named in a heartbeat.
     pub(super) fn leases(&self) -> Vec<(u64, Lease)> {
-        self.turns().running.iter().map(|(number, turn)| (*number, turn.lease.clone())).collect()
+        self.turns()
+            .running
+            .iter()
+            .map(|(number, turn)| (*number, turn.lease.clone()))
+            .collect()
     }
 
     /// Stop one turn.

@@ -18,7 +18,12 @@ impl Worker {
     /// One heartbeat for all turns in flight. A turn whose lease is lost stops.
     pub(super) async fn heartbeat(&self) {
         let (numbers, leases): (Vec<_>, Vec<_>) = self.0.flight.leases().into_iter().unzip();
-        match self.0.plane.heartbeat(&self.0.settings.worker_id, &leases).await {
+        match self
+            .0
+            .plane
+            .heartbeat(&self.0.settings.worker_id, &leases)
+            .await
+        {
             Ok(beats) => {
                 for (number, beat) in numbers.into_iter().zip(beats) {
                     if beat == Beat::Lost {

@@ -8,7 +8,11 @@ use crate::hydration::SnapshotSkill;
 use std::sync::Arc;
 
 impl Worker {
-    pub(super) async fn engine(&self, lease: &Lease, digest: Digest) -> Result<EngineComponent, End> {
+    pub(super) async fn engine(
+        &self,
+        lease: &Lease,
+        digest: Digest,
+    ) -> Result<EngineComponent, End> {
         if let Some(engine) = self.0.host.cached_engine(digest) {
             return Ok(engine);
         }
@@ -26,13 +30,18 @@ impl Worker {
         lease: &Lease,
         skill: &SnapshotSkill,
     ) -> Result<Option<TurnSkill>, End> {
-        let Some(digest) = skill.component else { return Ok(None) };
+        let Some(digest) = skill.component else {
+            return Ok(None);
+        };
         let component = match self.0.host.cached_skill(digest) {
             Some(component) => component,
             None => {
                 let compiled = self.fetch(lease, digest).await?;
                 self.0.host.load_skill(&compiled).await.map_err(|error| {
-                    held(format!("the skill {} cannot be loaded: {error}", skill.name))
+                    held(format!(
+                        "the skill {} cannot be loaded: {error}",
+                        skill.name
+                    ))
                 })?
             }
         };
@@ -46,7 +55,12 @@ impl Worker {
     }
 
     async fn fetch(&self, lease: &Lease, digest: Digest) -> Result<Arc<CompiledComponent>, End> {
-        match self.0.plane.component(lease, digest, &self.0.platform).await {
+        match self
+            .0
+            .plane
+            .component(lease, digest, &self.0.platform)
+            .await
+        {
             Ok(compiled) => Ok(Arc::new(compiled)),
             Err(error) => Err(refused(error).await),
         }

@@ -48,7 +48,10 @@ impl Lookups for LeasedLookups {
         if_version: Option<u64>,
         call: &str,
     ) -> Result<Result<u64, KvError>, LookupError> {
-        Ok(self.plane.kv_set(&self.lease, owner, key, value, if_version, call).await?)
+        Ok(self
+            .plane
+            .kv_set(&self.lease, owner, key, value, if_version, call)
+            .await?)
     }
 
     async fn kv_delete(
@@ -71,7 +74,10 @@ impl Lookups for LeasedLookups {
         limit: u32,
     ) -> Result<KvPage, LookupError> {
         let after = after.unwrap_or_default();
-        Ok(self.plane.kv_list(&self.lease, owner, scope, prefix, after, limit).await?)
+        Ok(self
+            .plane
+            .kv_list(&self.lease, owner, scope, prefix, after, limit)
+            .await?)
     }
 
     async fn memory_search(&self, query: &str, limit: u32) -> Result<Vec<MemoryHit>, LookupError> {
@@ -84,6 +90,9 @@ impl Lookups for LeasedLookups {
         start: u32,
         lines: u32,
     ) -> Result<Option<String>, LookupError> {
-        Ok(self.plane.memory_read(&self.lease, path, start, lines).await?)
+        Ok(self
+            .plane
+            .memory_read(&self.lease, path, start, lines)
+            .await?)
     }
 }

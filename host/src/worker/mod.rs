@@ -74,7 +74,15 @@ impl Worker {
         let snapshots = Cache::new(settings.snapshots_max);
         let platform = host.platform();
         let flight = Flight::default();
-        Self(Arc::new(Inner { settings, plane, host, platform, telegram, flight, snapshots }))
+        Self(Arc::new(Inner {
+            settings,
+            plane,
+            host,
+            platform,
+            telegram,
+            flight,
+            snapshots,
+        }))
     }
 
     /// Work until `stop`, then drain: claim nothing more, let running turns finish for a while, give back the

@@ -90,12 +90,18 @@ impl Worker {
         Ok((engine, input))
     }
 
-    async fn snapshot(&self, lease: &Lease, bundle: &Bundle) -> Result<Arc<Snapshot>, ControlError> {
+    async fn snapshot(
+        &self,
+        lease: &Lease,
+        bundle: &Bundle,
+    ) -> Result<Arc<Snapshot>, ControlError> {
         if let Some(snapshot) = self.0.snapshots.get(&bundle.snapshot) {
             return Ok(snapshot);
         }
         let snapshot = Arc::new(self.0.plane.snapshot(lease, bundle.snapshot).await?);
-        self.0.snapshots.insert(bundle.snapshot, Arc::clone(&snapshot));
+        self.0
+            .snapshots
+            .insert(bundle.snapshot, Arc::clone(&snapshot));
         Ok(snapshot)
     }
 
@@ -140,29 +146,51 @@ impl Worker {
 /// The prompt of this turn: the stable sections, then the volatile ones.
 fn prompt(snapshot: &Snapshot, bundle: &Bundle) -> Vec<Section> {
     let shown = |private: bool| !(private && bundle.hide_private);
-    let stable = snapshot.sections.iter().filter(|section| shown(section.private)).map(|section| {
-        Section { title: section.title.clone(), body: section.body.clone(), stable: true }
-    });
+    let stable = snapshot
+        .sections
+        .iter()
+        .filter(|section| shown(section.private))
+        .map(|section| Section {
+            title: section.title.clone(),
+            body: section.body.clone(),
+            stable: true,
+        });
     stable.chain(bundle.volatile.iter().cloned()).collect()
 }
 
 fn completion(overlay: Overlay, note: DocumentPath, receipts: Vec<Receipt>) -> Completion {
-    let Overlay { history, reply, memory, kv } = overlay;
+    let Overlay {
+        history,
+        reply,
+        memory,
+        kv,
+    } = overlay;
     let memory_note = (!memory.is_empty()).then_some(note);
-    Completion { history, reply, memory, memory_note, kv, receipts }
+    Completion {
+        history,
+        reply,
+        memory,
+        memory_note,
+        kv,
+        receipts,
+    }
 }
 
 /// What should happen next, by why the turn failed.
 fn judge(failure: TurnFailure, receipts: Vec<Receipt>) -> End {
     let reason = failure.to_string();
     End::Failed(match failure {
-        TurnFailure::RetryAfter { after, reason } => {
-            Failure::Retry { reason, after: Some(after), receipts }
-        }
+        TurnFailure::RetryAfter { after, reason } => Failure::Retry {
+            reason,
+            after: Some(after),
+            receipts,
+        },
         // A trap or a spent limit may be the input's fault or a moment's: the attempts decide.
-        TurnFailure::Trap(_) | TurnFailure::Exhausted(_) => {
-            Failure::Retry { reason, after: None, receipts }
-        }
+        TurnFailure::Trap(_) | TurnFailure::Exhausted(_) => Failure::Retry {
+            reason,
+            after: None,
+            receipts,
+        },
         TurnFailure::ContextOverflow | TurnFailure::Permanent(_) => {
             Failure::Permanent { reason, receipts }
         }
@@ -188,5 +216,8 @@ pub(super) async fn refused(error: ControlError) -> End {
 
 /// A component that cannot be loaded: a person must act, and the messages wait.
 pub(super) fn held(reason: String) -> End {
-    End::Failed(Failure::Hold { reason, receipts: Vec::new() })
+    End::Failed(Failure::Hold {
+        reason,
+        receipts: Vec::new(),
+    })
 }

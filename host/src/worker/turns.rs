@@ -28,7 +28,10 @@ impl Worker {
     }
 
     fn free(&self, running: &JoinSet<()>) -> u32 {
-        self.0.settings.slots.saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX))
+        self.0
+            .settings
+            .slots
+            .saturating_sub(u32::try_from(running.len()).unwrap_or(u32::MAX))
     }
 
     /// One claim; answers whether to let what runs finish before the next.

@@ -1,13 +1,11 @@
 //! Replies handed to workers, and what became of them.
 
 use super::LocalControl;
-use crate::control::{
-    ControlError, Delivery, DeliveryBatch, DeliveryRequest, LaneLease, Sent,
-};
+use crate::control::{ControlError, Delivery, DeliveryBatch, DeliveryRequest, LaneLease, Sent};
 use crate::domain::{Channel, OutboxId};
 use crate::identity;
-use crate::outbox::{self, LaneClaim};
-use crate::queue::Retry;
+use crate::outbox::{self, Failed, LaneClaim};
+use crate::queue::{self, Retry};
 use crate::secrets::{self, SecretError};
 use crate::store::{StoreError, Topic};
 use secrecy::SecretString;
@@ -17,8 +15,19 @@ const ROWS_A_LANE: u32 = 16;
 
 impl From<outbox::OutboxRow> for Delivery {
     fn from(row: outbox::OutboxRow) -> Self {
-        let outbox::OutboxRow { outbox_id, channel, body, attempt } = row;
-        Self { outbox_id, channel, body, attempt }
+        let outbox::OutboxRow {
+            outbox_id,
+            channel,
+            body,
+            attempt,
+            ..
+        } = row;
+        Self {
+            outbox_id,
+            channel,
+            body,
+            attempt,
+        }
     }
 }
 
@@ -78,7 +87,8 @@ impl LocalControl {
 
     /// The token of the tenant's own bot that the lane's replies go through.
     async fn bot_token(&self, lane: &LaneClaim) -> Result<Option<SecretString>, SecretError> {
-        let Some(Channel::Telegram { bot_id, .. }) = lane.rows.first().map(|row| &row.channel) else {
+        let Some(Channel::Telegram { bot_id, .. }) = lane.rows.first().map(|row| &row.channel)
+        else {
             return Ok(None);
         };
         let (tenant, bot_id) = (lane.lease.tenant_id.clone(), bot_id.clone());
@@ -106,24 +116,38 @@ impl LocalControl {
         self.leased(move |tx| {
             Box::pin(async move {
                 let (reason, retry) = match sent {
-                    Sent::Delivered { provider_message_id } => {
-                        outbox::delivered(tx, &lane, &outbox_id, provider_message_id.as_deref()).await?;
-                        outbox::extend(tx, &policies.outbox, &lane).await?;
-                        return Ok(true);
+                    Sent::Delivered {
+                        provider_message_id,
+                    } => {
+                        let id = provider_message_id.as_deref();
+                        outbox::delivered(tx, &lane, &outbox_id, id).await?;
+                        // With its last row the lane's lease is over.
+                        let beats = outbox::extend(tx, &policies.outbox, &[lane]).await?;
+                        return Ok(!beats.contains(&queue::Beat::Lost));
                     }
-                    Sent::Retry { reason, after: Some(after) } => (reason, Retry::After(after)),
-                    Sent::Retry { reason, after: None } => (reason, Retry::Backoff),
+                    Sent::Retry {
+                        reason,
+                        after: Some(after),
+                    } => (reason, Retry::After(after)),
+                    Sent::Retry {
+                        reason,
+                        after: None,
+                    } => (reason, Retry::Backoff),
                     Sent::Refused { reason } => (reason, Retry::Never),
                 };
-                let go_on =
-                    outbox::failed(tx, &policies.outbox, &ids, &lane, &outbox_id, &reason, retry);
-                Ok(go_on.await?)
+                let (policy, error) = (&policies.outbox, reason.as_str());
+                let failed = outbox::failed(tx, policy, &ids, &lane, &outbox_id, error, retry);
+                Ok(match failed.await? {
+                    Failed::Retrying { .. } => false,
+                    Failed::GaveUp | Failed::AlreadySettled => true,
+                })
             })
         })
         .await
     }
 
     pub(super) async fn let_lane_go(&self, lane: LaneLease) -> Result<(), ControlError> {
-        self.leased(move |tx| Box::pin(async move { Ok(outbox::release(tx, &lane).await?) })).await
+        self.leased(move |tx| Box::pin(async move { Ok(outbox::release(tx, &lane).await?) }))
+            .await
     }
 }

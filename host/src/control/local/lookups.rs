@@ -2,9 +2,7 @@
 
 use super::LocalControl;
 use crate::control::ControlError;
-use crate::domain::{
-    DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit,
-};
+use crate::domain::{DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit};
 use crate::queue::{self, LeaseError};
 use crate::state::key_value::{self, Set, SetError};
 use crate::state::memory;
@@ -101,7 +99,11 @@ impl LocalControl {
         self.read_leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                let Range { prefix, after, limit } = &range;
+                let Range {
+                    prefix,
+                    after,
+                    limit,
+                } = &range;
                 Ok(key_value::list(tx, &lease, &owner, scope, prefix, after, *limit).await?)
             })
         })

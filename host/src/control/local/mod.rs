@@ -63,12 +63,21 @@ impl LocalControl {
         master_key: Arc<MasterKey>,
         closing: CancellationToken,
     ) -> Self {
-        Self { db, ids, policies: Arc::new(policies), master_key, closing }
+        Self {
+            db,
+            ids,
+            policies: Arc::new(policies),
+            master_key,
+            closing,
+        }
     }
 
     /// Begin to wait for `topic`, for at most `wait`; before the first look, so that nothing is missed in between.
     fn waiting(&self, topic: Topic, wait: Duration) -> Waiting {
-        Waiting { deadline: Instant::now() + wait, listener: self.db.signals().listen(topic) }
+        Waiting {
+            deadline: Instant::now() + wait,
+            listener: self.db.signals().listen(topic),
+        }
     }
 
     /// Wait until it is worth looking again; answers whether there is time left to.
@@ -82,7 +91,9 @@ impl LocalControl {
         }
         let due = self.next_change().await?.unwrap_or(left);
         let longest = left.min(self.policies.poll).min(due.max(SHORTEST_WAIT));
-        self.closing.run_until_cancelled(waiting.listener.changed(longest)).await;
+        self.closing
+            .run_until_cancelled(waiting.listener.changed(longest))
+            .await;
         Ok(true)
     }
 
@@ -175,7 +186,8 @@ impl ControlPlane for LocalControl {
         digest: Digest,
         platform: &Platform,
     ) -> Result<CompiledComponent, ControlError> {
-        self.component_of(lease.clone(), digest, platform.clone()).await
+        self.component_of(lease.clone(), digest, platform.clone())
+            .await
     }
 
     async fn heartbeat(
@@ -196,7 +208,8 @@ impl ControlPlane for LocalControl {
 
     async fn give_back(&self, lease: &Lease) -> Result<(), ControlError> {
         let lease = lease.clone();
-        self.leased(move |tx| Box::pin(async move { queue::give_back(tx, &lease).await })).await
+        self.leased(move |tx| Box::pin(async move { queue::give_back(tx, &lease).await }))
+            .await
     }
 
     async fn kv_get(
@@ -206,7 +219,8 @@ impl ControlPlane for LocalControl {
         scope: KvScope,
         key: &str,
     ) -> Result<Option<KvEntry>, ControlError> {
-        self.kv_read(lease.clone(), owner.clone(), scope, key.to_owned()).await
+        self.kv_read(lease.clone(), owner.clone(), scope, key.to_owned())
+            .await
     }
 
     async fn kv_set(
@@ -220,7 +234,13 @@ impl ControlPlane for LocalControl {
     ) -> Result<Result<u64, KvError>, ControlError> {
         let keys_max = self.policies.kv_keys;
         let (key, call) = (key.to_owned(), call.to_owned());
-        let set = crate::state::key_value::Set { key, value, if_version, call, keys_max };
+        let set = crate::state::key_value::Set {
+            key,
+            value,
+            if_version,
+            call,
+            keys_max,
+        };
         self.kv_write(lease.clone(), owner.clone(), set).await
     }
 
@@ -230,7 +250,8 @@ impl ControlPlane for LocalControl {
         owner: &KvOwner,
         key: &str,
     ) -> Result<(), ControlError> {
-        self.kv_remove(lease.clone(), owner.clone(), key.to_owned()).await
+        self.kv_remove(lease.clone(), owner.clone(), key.to_owned())
+            .await
     }
 
     async fn kv_list(
@@ -242,8 +263,13 @@ impl ControlPlane for LocalControl {
         after: &str,
         limit: u32,
     ) -> Result<KvPage, ControlError> {
-        let range = lookups::Range { prefix: prefix.to_owned(), after: after.to_owned(), limit };
-        self.kv_keys(lease.clone(), owner.clone(), scope, range).await
+        let range = lookups::Range {
+            prefix: prefix.to_owned(),
+            after: after.to_owned(),
+            limit,
+        };
+        self.kv_keys(lease.clone(), owner.clone(), scope, range)
+            .await
     }
 
     async fn memory_search(
@@ -252,7 +278,8 @@ impl ControlPlane for LocalControl {
         query: &str,
         limit: u32,
     ) -> Result<Vec<MemoryHit>, ControlError> {
-        self.memory_hits(lease.clone(), query.to_owned(), limit).await
+        self.memory_hits(lease.clone(), query.to_owned(), limit)
+            .await
     }
 
     async fn memory_read(
@@ -262,7 +289,8 @@ impl ControlPlane for LocalControl {
         start: u32,
         lines: u32,
     ) -> Result<Option<String>, ControlError> {
-        self.memory_lines(lease.clone(), path.clone(), start, lines).await
+        self.memory_lines(lease.clone(), path.clone(), start, lines)
+            .await
     }
 
     async fn claim_deliveries(
@@ -278,7 +306,8 @@ impl ControlPlane for LocalControl {
         delivery: &Delivery,
         sent: Sent,
     ) -> Result<bool, ControlError> {
-        self.store_sent(lane.clone(), delivery.outbox_id.clone(), sent).await
+        self.store_sent(lane.clone(), delivery.outbox_id.clone(), sent)
+            .await
     }
 
     async fn release_lane(&self, lane: &LaneLease) -> Result<(), ControlError> {

@@ -15,8 +15,14 @@ impl LocalControl {
         lease: Lease,
         completion: Completion,
     ) -> Result<(), ControlError> {
-        if completion.memory_note.as_ref().is_some_and(|note| !note.is_memory()) {
-            return Err(ControlError::Refused("a turn appends to memory documents only".to_owned()));
+        if completion
+            .memory_note
+            .as_ref()
+            .is_some_and(|note| !note.is_memory())
+        {
+            return Err(ControlError::Refused(
+                "a turn appends to memory documents only".to_owned(),
+            ));
         }
         let ids = self.ids.clone();
         self.leased(move |tx| {
@@ -27,7 +33,13 @@ impl LocalControl {
                 }
                 let payload = queue::payload(tx, &lease).await?;
                 let now = tx.now().await?;
-                let Completion { history: appended, reply, memory: remembered, kv, .. } = &completion;
+                let Completion {
+                    history: appended,
+                    reply,
+                    memory: remembered,
+                    kv,
+                    ..
+                } = &completion;
                 let mut messages = Vec::with_capacity(appended.len() + 1);
                 messages.push(HistoryMessage {
                     role: Role::User,
@@ -42,7 +54,7 @@ impl LocalControl {
                 }
                 receipts::store(tx, &lease, now, &completion.receipts).await?;
                 let items = reply.as_ref().map(|reply| items(&payload.reply_to, reply));
-                outbox::insert(tx, &ids, &lease, items.unwrap_or_default()).await?;
+                outbox::insert(tx, &ids, &lease, &items.unwrap_or_default()).await?;
                 Ok(())
             })
         })
@@ -58,9 +70,15 @@ impl LocalControl {
         self.leased(move |tx| {
             Box::pin(async move {
                 let now = tx.now().await?;
-                let (Failure::Retry { receipts: spent, .. }
-                | Failure::Permanent { receipts: spent, .. }
-                | Failure::Hold { receipts: spent, .. }) = &failure;
+                let (Failure::Retry {
+                    receipts: spent, ..
+                }
+                | Failure::Permanent {
+                    receipts: spent, ..
+                }
+                | Failure::Hold {
+                    receipts: spent, ..
+                }) = &failure;
                 // Under the lease: a lost one makes the whole transaction fail below.
                 receipts::store(tx, &lease, now, spent).await?;
                 let (reason, retry) = match failure {
@@ -69,8 +87,16 @@ impl LocalControl {
                         return Ok(Settled::Held);
                     }
                     Failure::Permanent { reason, .. } => (reason, Retry::Never),
-                    Failure::Retry { reason, after: Some(after), .. } => (reason, Retry::After(after)),
-                    Failure::Retry { reason, after: None, .. } => (reason, Retry::Backoff),
+                    Failure::Retry {
+                        reason,
+                        after: Some(after),
+                        ..
+                    } => (reason, Retry::After(after)),
+                    Failure::Retry {
+                        reason,
+                        after: None,
+                        ..
+                    } => (reason, Retry::Backoff),
                 };
                 let outcome =
                     queue::fail(tx, &policies.queue, &ids, &lease, &reason, retry).await?;
@@ -97,5 +123,11 @@ fn items(channel: &Channel, reply: &Reply) -> Vec<OutboxItem> {
         Channel::Api if text.trim().is_empty() => Vec::new(),
         Channel::Api => vec![text],
     };
-    bodies.into_iter().map(|body| OutboxItem { channel: channel.clone(), body }).collect()
+    bodies
+        .into_iter()
+        .map(|body| OutboxItem {
+            channel: channel.clone(),
+            body,
+        })
+        .collect()
 }

@@ -44,9 +44,15 @@ impl LocalControl {
                 Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
             })
             .await;
-        let Batch { claimed, suspects_waiting } = batch?;
+        let Batch {
+            claimed,
+            suspects_waiting,
+        } = batch?;
         let turns = claimed.into_iter().map(ClaimedTurn::from).collect();
-        Ok(Claims { turns, suspects_waiting })
+        Ok(Claims {
+            turns,
+            suspects_waiting,
+        })
     }
 
     pub(super) async fn prolong(
@@ -58,8 +64,9 @@ impl LocalControl {
         let beats = self.db.write(move |tx| {
             Box::pin(async move { queue::heartbeat(tx, &policies.queue, &worker, &leases).await })
         });
-        let beats: Vec<queue::Beat> =
-            beats.await.map_err(|error: StoreError| ControlError::from(error))?;
+        let beats: Vec<queue::Beat> = beats
+            .await
+            .map_err(|error: StoreError| ControlError::from(error))?;
         Ok(beats.into_iter().map(Beat::from).collect())
     }
 
@@ -68,7 +75,9 @@ impl LocalControl {
         let bundle = self.db.write(move |tx| {
             Box::pin(async move { hydration::hydrate(tx, &policies.hydration, &lease).await })
         });
-        bundle.await.map_err(|error: hydration::HydrateError| error.into())
+        bundle
+            .await
+            .map_err(|error: hydration::HydrateError| error.into())
     }
 
     pub(super) async fn snapshot_of(
@@ -83,7 +92,9 @@ impl LocalControl {
             })
         });
         // Newer ones have pushed it out since the bundle was made; the next attempt gets a newer one.
-        found.await?.ok_or_else(|| ControlError::Unavailable(format!("no snapshot {digest}")))
+        found
+            .await?
+            .ok_or_else(|| ControlError::Unavailable(format!("no snapshot {digest}")))
     }
 
     pub(super) async fn component_of(
@@ -120,7 +131,11 @@ impl LocalControl {
 
 impl From<queue::Claimed> for ClaimedTurn {
     fn from(claimed: queue::Claimed) -> Self {
-        Self { lease: claimed.lease, lease_for: claimed.lease_for, alone: claimed.suspect }
+        Self {
+            lease: claimed.lease,
+            lease_for: claimed.lease_for,
+            alone: claimed.suspect,
+        }
     }
 }
 
