@@ -3,7 +3,7 @@
 use agent_factory_sdk::prelude::*;
 use agent_factory_sdk::testing::Host;
 use agent_factory_sdk::types::{Content, Hints};
-use agent_factory_sdk::{Entry, Skill};
+use agent_factory_sdk::{Entry, Skill, ToolFunction};
 use serde_json::{Value, json};
 
 /// Which way.
@@ -296,6 +296,21 @@ fn a_tool_of_another_module_and_an_error_of_its_own_work() {
     assert_eq!(
         call("stray", json!({})),
         Err(ToolError::failed("lost the way"))
+    );
+}
+
+/// Named like a parameter of the code around it.
+#[tool]
+fn arguments(context: &Context) -> String {
+    context.idempotency_key().to_owned()
+}
+
+#[test]
+fn a_tool_may_be_named_like_anything() {
+    let context = Context::new("key".to_owned());
+    assert_eq!(
+        <arguments as ToolFunction>::call(&context, "{}"),
+        Ok(Output::text("key"))
     );
 }
 
