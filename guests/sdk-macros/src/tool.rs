@@ -57,13 +57,12 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
             }
 
             fn call(
-                context: &::agent_factory_sdk::Context,
-                arguments: &str,
+                __context: &::agent_factory_sdk::Context,
+                __arguments: &str,
             ) -> ::core::result::Result<
                 ::agent_factory_sdk::types::Output,
                 ::agent_factory_sdk::types::ToolError,
             > {
-                let _ = context;
                 #convert(#call)
             }
         }
@@ -97,23 +96,24 @@ fn description(name: &str, text: &str, words: &Words) -> TokenStream {
     }
 }
 
-/// The call of the author's function, arguments read first.
+/// The call of the author's function, arguments read first. The parameters around it have names
+/// that the function itself will not have.
 fn call(function: &ItemFn, parameters: &Parameters) -> TokenStream {
     let ident = &function.sig.ident;
     let Some(arguments) = &parameters.arguments else {
-        let context = parameters.context.map(|_| quote!(context));
+        let context = parameters.context.map(|_| quote!(__context));
         return quote! {{
-            ::agent_factory_sdk::expansion::check_no_arguments(arguments)?;
+            ::agent_factory_sdk::expansion::check_no_arguments(__arguments)?;
             #ident(#context)
         }};
     };
     let parsed = quote_spanned! {arguments.span()=>
-        ::agent_factory_sdk::expansion::parse_arguments::<#arguments>(arguments)?
+        ::agent_factory_sdk::expansion::parse_arguments::<#arguments>(__arguments)?
     };
     match parameters.context {
         None => quote!(#ident(#parsed)),
-        Some(ContextPlace::BeforeArguments) => quote!(#ident(context, #parsed)),
-        Some(ContextPlace::AfterArguments) => quote!(#ident(#parsed, context)),
+        Some(ContextPlace::BeforeArguments) => quote!(#ident(__context, #parsed)),
+        Some(ContextPlace::AfterArguments) => quote!(#ident(#parsed, __context)),
     }
 }
 

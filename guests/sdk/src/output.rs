@@ -60,7 +60,7 @@ impl IntoOutput for serde_json::Value {
 
 impl<T: Serialize + JsonSchema> IntoOutput for Json<T> {
     fn output_schema() -> Option<String> {
-        Some(schema::of::<T>().to_string())
+        Some(schema::of_output::<T>().to_string())
     }
 
     fn into_output(self) -> Result<Output, ToolError> {

@@ -6,9 +6,19 @@ use crate::types::Tool;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::{Value, json};
 
-/// The schema (2020-12) of a type, complete in itself: some vendors refuse `$ref`.
-pub(crate) fn of<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
+/// The schema of what a tool reads into a type.
+fn of_input<T: JsonSchema>() -> Value {
+    of::<T>(SchemaSettings::draft2020_12().for_deserialize())
+}
+
+/// The schema of what a tool writes from a type.
+pub(crate) fn of_output<T: JsonSchema>() -> Value {
+    of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+/// The schema of a type, complete in itself: some vendors refuse `$ref`.
+fn of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let settings = settings.with(|settings| {
         settings.meta_schema = None;
         settings.inline_subschemas = true;
     });
@@ -24,7 +34,7 @@ pub(crate) fn of<T: JsonSchema>() -> Value {
 /// Where the argument type is no object: found when the skill is tested or uploaded.
 #[must_use]
 pub fn describe<Arguments: JsonSchema, Answer: IntoOutput>(description: &Description) -> Tool {
-    let mut schema = of::<Arguments>();
+    let mut schema = of_input::<Arguments>();
     let Some(object) = schema.as_object_mut() else {
         no_object(description.name);
     };

@@ -15,6 +15,7 @@
 
 pub(crate) mod fakes;
 mod host;
+mod resource;
 mod state;
 mod turn;
 

@@ -3,7 +3,7 @@
 use agent_factory_sdk::prelude::*;
 use agent_factory_sdk::testing::Host;
 use agent_factory_sdk::types::{Content, Hints};
-use agent_factory_sdk::{Entry, Skill};
+use agent_factory_sdk::{Entry, Skill, ToolFunction};
 use serde_json::{Value, json};
 
 /// Which way.
@@ -49,18 +49,21 @@ fn look() -> &'static str {
 struct Place {
     /// East of the house.
     x: i32,
+    /// Whether that was measured; written, never read.
+    #[serde(skip_deserializing)]
+    exact: bool,
 }
 
 /// Say where we are.
 #[tool(read_only)]
 fn locate() -> Json<Place> {
-    Json(Place { x: 3 })
+    Json(Place { x: 3, exact: true })
 }
 
 /// Say where we are, twice.
 #[tool(read_only)]
 fn explain() -> Result<(&'static str, Json<Place>), ToolError> {
-    Ok(("by the brook", Json(Place { x: 3 })))
+    Ok(("by the brook", Json(Place { x: 3, exact: true })))
 }
 
 /// Do the one or the other.
@@ -244,8 +247,8 @@ fn words_are_text() {
 #[test]
 fn json_is_structured_and_has_a_schema() {
     let expected = Output {
-        content: vec![Content::Text(r#"{"x":3}"#.to_owned())],
-        structured: Some(r#"{"x":3}"#.to_owned()),
+        content: vec![Content::Text(r#"{"x":3,"exact":true}"#.to_owned())],
+        structured: Some(r#"{"x":3,"exact":true}"#.to_owned()),
     };
     assert_eq!(call("locate", json!({})), Ok(expected));
     let schema = SKILL.tool("locate").unwrap().output_schema.unwrap();
@@ -254,13 +257,17 @@ fn json_is_structured_and_has_a_schema() {
         schema["properties"]["x"]["description"],
         "East of the house."
     );
+    assert_eq!(schema["required"], json!(["x", "exact"]));
 }
 
 #[test]
 fn words_and_json_go_side_by_side() {
     let output = call("explain", json!({})).unwrap();
     assert_eq!(output.to_text(), "by the brook");
-    assert_eq!(output.structured.as_deref(), Some(r#"{"x":3}"#));
+    assert_eq!(
+        output.structured.as_deref(),
+        Some(r#"{"x":3,"exact":true}"#)
+    );
     assert!(SKILL.tool("explain").unwrap().output_schema.is_some());
 }
 
@@ -289,6 +296,21 @@ fn a_tool_of_another_module_and_an_error_of_its_own_work() {
     assert_eq!(
         call("stray", json!({})),
         Err(ToolError::failed("lost the way"))
+    );
+}
+
+/// Named like a parameter of the code around it.
+#[tool]
+fn arguments(context: &Context) -> String {
+    context.idempotency_key().to_owned()
+}
+
+#[test]
+fn a_tool_may_be_named_like_anything() {
+    let context = Context::new("key".to_owned());
+    assert_eq!(
+        <arguments as ToolFunction>::call(&context, "{}"),
+        Ok(Output::text("key"))
     );
 }
 

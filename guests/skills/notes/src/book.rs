@@ -3,11 +3,13 @@
 use agent_factory_sdk::ToolError;
 use serde::{Deserialize, Serialize};
 
-/// The most notes an agent keeps.
-pub(crate) const NOTES_MAX: usize = 200;
+/// The most notes an agent keeps. Together with the longest note this keeps the stored value below
+/// 64 KiB, the host's usual bound, in every script of at most two bytes a letter; beyond that the
+/// host refuses the write.
+pub(crate) const NOTES_MAX: usize = 100;
 
 /// The longest note, in characters.
-pub(crate) const NOTE_CHARACTERS_MAX: usize = 500;
+pub(crate) const NOTE_CHARACTERS_MAX: usize = 250;
 
 /// All notes, as they are stored.
 #[derive(Debug, Default, Serialize, Deserialize)]

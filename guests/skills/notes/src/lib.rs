@@ -17,8 +17,8 @@ const KEY: &str = "notes";
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Add {
-    /// The note, in the person's words. At most 500 characters.
-    #[schemars(length(min = 1, max = 500))]
+    /// The note, in the person's words. At most 250 characters.
+    #[schemars(length(min = 1, max = 250))]
     text: String,
 }
 

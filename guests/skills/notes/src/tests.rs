@@ -82,7 +82,7 @@ fn a_note_has_a_longest_length() {
     assert!(
         too_long
             .to_string()
-            .contains("501 characters, and at most 500"),
+            .contains("251 characters, and at most 250"),
         "{too_long}"
     );
     assert_eq!(
@@ -95,8 +95,11 @@ fn a_note_has_a_longest_length() {
 fn there_is_a_most_of_notes() {
     let host = Host::new();
     for number in 1..=NOTES_MAX {
-        assert!(add_note(&host, "x").is_ok(), "{number}");
+        let longest = "\u{e9}".repeat(NOTE_CHARACTERS_MAX);
+        assert!(add_note(&host, &longest).is_ok(), "{number}");
     }
+    let stored = host.value(Scope::Agent, KEY).unwrap();
+    assert!(stored.len() < 60_000, "{} bytes", stored.len());
     assert!(matches!(
         add_note(&host, "one too many"),
         Err(ToolError::Refused(_))
@@ -104,7 +107,7 @@ fn there_is_a_most_of_notes() {
     host.call(SKILL, "remove", json!({ "number": 1 })).unwrap();
     assert_eq!(
         add_note(&host, "fits again"),
-        Ok("Noted as number 201: fits again".to_owned())
+        Ok("Noted as number 101: fits again".to_owned())
     );
 }
 
