@@ -157,6 +157,11 @@ impl Running {
         );
     }
 
+    /// What its webhook's requests carry.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// Post a private text message, as Telegram does; answers the status and the body.
     pub async fn update(
         &self,

@@ -3,4 +3,5 @@
 pub mod built;
 pub mod database;
 pub mod dev;
+pub mod factory;
 pub mod telegram;

@@ -1,4 +1,4 @@
 //! The integration tests, one binary.
 
-mod outbox;
-mod queue;
+mod crash;
+mod flow;

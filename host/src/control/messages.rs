@@ -1,6 +1,5 @@
 use crate::domain::{
-    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt,
-    Reply, WorkerId,
+    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt, Reply, WorkerId,
 };
 use crate::outbox::LaneLease;
 use secrecy::SecretString;

@@ -43,6 +43,7 @@ impl Worker {
     async fn run_turn(&self, lease: &Lease, boarded: &Boarded) -> End {
         match self.prepare(lease, boarded).await {
             Ok((engine, input)) => {
+                tracing::info!(attempt = input.attempt, "turn started");
                 let note = input.memory_note.clone();
                 let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
                 match outcome {
@@ -120,7 +121,10 @@ impl Worker {
                 End::Lost => Err(ControlError::LeaseLost),
             };
             match settled {
-                Ok(()) => return,
+                Ok(()) => {
+                    tracing::info!("turn settled");
+                    return;
+                }
                 Err(ControlError::LeaseLost) => {
                     tracing::warn!("the lease was lost; nothing of this turn is stored");
                     return;
