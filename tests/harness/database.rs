@@ -28,7 +28,9 @@ impl TestDatabase {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("test.sqlite");
-        let db = Db::open_sqlite(&path, 2, ClockSource::Test).await.expect("a new database");
+        let db = Db::open_sqlite(&path, 2, ClockSource::Test)
+            .await
+            .expect("a new database");
         Self {
             db,
             ids: Ids::seeded(1),
@@ -63,13 +65,15 @@ impl TestDatabase {
         let tenant: TenantId = tenant.parse().expect("a tenant id");
         let agent: AgentKey = agent.parse().expect("an agent key");
         let (t, a, pool) = (tenant.clone(), agent.clone(), pool.clone());
-        self.write(move |tx| Box::pin(async move { seed_agent(tx, &t, &a, &pool).await })).await;
+        self.write(move |tx| Box::pin(async move { seed_agent(tx, &t, &a, &pool).await }))
+            .await;
         (tenant, agent)
     }
 
     /// Run a statement as it is, for what no operation does.
     pub async fn execute(&self, sql: &'static str) -> u64 {
-        self.write(move |tx| Box::pin(async move { Ok(execute(tx, sql).await?) })).await
+        self.write(move |tx| Box::pin(async move { Ok(execute(tx, sql).await?) }))
+            .await
     }
 
     /// One number from one statement.
@@ -91,7 +95,11 @@ impl TestDatabase {
                 let Connection::Sqlite(conn) = tx.connection();
                 let rows: Vec<(i64, i64, i64, String)> =
                     sqlx::query_as(sql).fetch_all(conn).await?;
-                Ok(rows.into_iter().map(|row| row.3).collect::<Vec<_>>().join("\n"))
+                Ok(rows
+                    .into_iter()
+                    .map(|row| row.3)
+                    .collect::<Vec<_>>()
+                    .join("\n"))
             })
         })
         .await
@@ -104,7 +112,10 @@ impl TestDatabase {
             + Send
             + 'static,
     {
-        self.db.write(work).await.expect("a write of the test itself")
+        self.db
+            .write(work)
+            .await
+            .expect("a write of the test itself")
     }
 }
 
@@ -122,10 +133,12 @@ async fn seed_agent(
     const ENGINE: &[u8] = b"an engine nobody runs";
     let digest = Digest::of(ENGINE);
     let Connection::Sqlite(conn) = tx.connection();
-    sqlx::query("INSERT INTO tenants (tenant_id, created_at) VALUES ($1, 0) ON CONFLICT DO NOTHING")
-        .bind(tenant)
-        .execute(&mut *conn)
-        .await?;
+    sqlx::query(
+        "INSERT INTO tenants (tenant_id, created_at) VALUES ($1, 0) ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant)
+    .execute(&mut *conn)
+    .await?;
     sqlx::query(
         "INSERT INTO artifacts (digest, size_bytes, bytes, created_at) VALUES ($1, $2, $3, 0)
          ON CONFLICT DO NOTHING",
@@ -164,4 +177,23 @@ pub fn payload(text: &str) -> Payload {
 /// A conversation's id.
 pub fn conversation(id: &str) -> ConversationId {
     id.parse().expect("a conversation id")
+}
+
+/// Stamp each case once for every database we run on, one module a database. A case is given an empty database.
+#[macro_export]
+macro_rules! store_cases {
+    ($(async fn $case:ident($database:ident) $body:block)+) => {
+        $(
+            async fn $case($database: $crate::database::TestDatabase) $body
+        )+
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::database::TestDatabase::sqlite().await).await;
+                }
+            )+
+        }
+    };
 }

@@ -1,0 +1,9 @@
+//! The queue keeps what it was given, in order, and lets no dead lease change anything.
+
+pub(crate) mod driver;
+
+mod accepting;
+mod claiming;
+mod leasing;
+mod plans;
+mod settling;
