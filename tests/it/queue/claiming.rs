@@ -125,6 +125,7 @@ store_cases! {
             queue.enqueue("hot", "hi").await;
             queue.schedule(&format!("later{number}"), EPOCH.plus(SECOND)).await;
         }
+        queue.test.advance(Duration::from_millis(1)).await;
         queue.enqueue("cold", "hi").await;
         assert_eq!(conversations(&queue.claim(9).await), ["hot", "cold"]);
     }

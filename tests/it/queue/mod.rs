@@ -5,5 +5,6 @@ pub(crate) mod driver;
 mod accepting;
 mod claiming;
 mod leasing;
+mod model;
 mod plans;
 mod settling;

@@ -219,6 +219,18 @@ store_cases! {
         assert_eq!(conversations(&claimed), ["z"]);
     }
 
+    async fn a_tenant_whose_agent_is_held_passes_its_turn_on_in_the_same_claim(test) {
+        let queue = Driver::new(test).await;
+        queue.test.agent("other", "support").await;
+        queue.enqueue("a", "hi").await;
+        queue.enqueue("b", "hi").await;
+        queue.hold(&queue.claim(1).await[0].lease, "why").await.unwrap();
+        queue.enqueue_of("other", "c").await;
+        // One conversation of the held agent is still ready, and its tenant is next in turn.
+        queue.test.execute("DELETE FROM claim_turns").await;
+        assert_eq!(super::driver::tenants(&queue.claim(1).await), ["other"]);
+    }
+
     async fn to_resume_an_agent_that_is_not_there_says_so(test) {
         let queue = Driver::new(test).await;
         let policy = queue.policy.clone();
