@@ -178,3 +178,22 @@ pub fn payload(text: &str) -> Payload {
 pub fn conversation(id: &str) -> ConversationId {
     id.parse().expect("a conversation id")
 }
+
+/// Stamp each case once for every database we run on, one module a database. A case is given an empty database.
+#[macro_export]
+macro_rules! store_cases {
+    ($(async fn $case:ident($database:ident) $body:block)+) => {
+        $(
+            async fn $case($database: $crate::database::TestDatabase) $body
+        )+
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::database::TestDatabase::sqlite().await).await;
+                }
+            )+
+        }
+    };
+}

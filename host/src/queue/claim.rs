@@ -148,10 +148,16 @@ async fn take(
     most: usize,
     last: &mut String,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let mut tenants = tenants_in_turn(tx, &request.pool, suspects, last, most).await?;
+    let mut tenants = Vec::new();
     let mut claimed = Vec::new();
+    // Whether tenants may be ready that were not looked at: those found first may have had nothing to give.
+    let mut look = true;
     for _ in 0..ROUNDS {
         let wanted = most.saturating_sub(claimed.len());
+        if wanted > 0 && tenants.is_empty() && look {
+            tenants = tenants_in_turn(tx, &request.pool, suspects, last, wanted).await?;
+            look = false;
+        }
         if wanted == 0 || tenants.is_empty() {
             return Ok(claimed);
         }
@@ -168,6 +174,7 @@ async fn take(
                 Some(head) => leases.push((candidate, head, ids.lease_token()?)),
             }
         }
+        look |= !elsewhere.is_empty();
         rehead(tx, &elsewhere).await?;
         lease(tx, policy, request, &leases).await?;
         if let Some((candidate, ..)) = leases.last() {

@@ -48,24 +48,30 @@ pub async fn resume(
     if resumed == 0 {
         return Ok(false);
     }
-    let_go_of(tx, policy, tenant_id, agent_key).await?;
+    let_go_of(tx, u64::from(policy.sweep_batch), tenant_id, agent_key).await?;
     Ok(true)
 }
 
-/// Let go of some held conversations of one resumed agent; answers of how many.
+/// Let go of held conversations of resumed agents, at most the policy's `sweep_batch`; answers of how many.
 pub(super) async fn let_go(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
-    let agent: Option<(TenantId, AgentKey)> = on_tx!(tx, |conn| sqlx::query_as(sql::RESUMING)
-        .fetch_optional(conn)
-        .await)?;
-    match agent {
-        Some((tenant_id, agent_key)) => let_go_of(tx, policy, &tenant_id, &agent_key).await,
-        None => Ok(0),
+    let mut moved = 0_u64;
+    while moved < u64::from(policy.sweep_batch) {
+        let agent: Option<(TenantId, AgentKey)> = on_tx!(tx, |conn| sqlx::query_as(sql::RESUMING)
+            .fetch_optional(conn)
+            .await)?;
+        let Some((tenant_id, agent_key)) = agent else {
+            break;
+        };
+        let most = u64::from(policy.sweep_batch).saturating_sub(moved);
+        moved = moved.saturating_add(let_go_of(tx, most, &tenant_id, &agent_key).await?);
     }
+    Ok(moved)
 }
 
+/// Let go of at most `most` conversations of one resumed agent; with none left, it is resumed.
 async fn let_go_of(
     tx: &mut Tx,
-    policy: &Policy,
+    most: u64,
     tenant_id: &TenantId,
     agent_key: &AgentKey,
 ) -> Result<u64, StoreError> {
@@ -73,7 +79,7 @@ async fn let_go_of(
         sqlx::query_as(sql::HELD_CONVERSATIONS)
             .bind(tenant_id)
             .bind(agent_key)
-            .bind(i64::from(policy.sweep_batch))
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(conn)
             .await
     })?;
@@ -83,7 +89,7 @@ async fn let_go_of(
         .collect();
     rehead(tx, &keys).await?;
     let moved = u64::try_from(held.len()).unwrap_or(u64::MAX);
-    if moved < u64::from(policy.sweep_batch) {
+    if moved < most {
         on_tx!(tx, |conn| sqlx::query(sql::RESUMED)
             .bind(tenant_id)
             .bind(agent_key)

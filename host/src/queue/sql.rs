@@ -169,7 +169,7 @@ pub const HEADS: &str = "
         SELECT r.tenant_id, r.conversation_id FROM conversations r
         WHERE r.state = 'ready' AND r.pool = $2 AND r.suspect = $3 AND r.tenant_id = j.value
         ORDER BY r.priority DESC, r.due_at LIMIT $4)
-    ORDER BY j.key, c.priority DESC, c.due_at";
+    ORDER BY j.key, c.priority DESC, c.due_at, c.conversation_id";
 
 /// $1 batch of (tenant, conversation, message, token, available at), $2 worker, $3 lease until, $4 deadline.
 pub const LEASE: &str = "
