@@ -4,7 +4,7 @@
 //! **skill**; both are components of tenants, and neither is trusted. The way of a component:
 //!
 //! 1. [`Compiler`] checks, describes and compiles it once, at upload, in a process of its own
-//!    ([`compile`] is what that process does). The result is signed ([`ArtifactSigner`]).
+//!    ([`compile_component`] is what that process does). The result is signed ([`ArtifactSigner`]).
 //! 2. [`ComponentHost::load_engine`] and [`ComponentHost::load_skill`] verify the signature
 //!    ([`ArtifactVerifier`]) and link it. Loaded components are cached by digest.
 //! 3. [`ComponentHost::run_turn`] runs a turn. Every call, the engine's and each tool's, gets a fresh
@@ -24,6 +24,9 @@ mod artifact;
 mod bindings;
 mod call;
 mod capabilities;
+mod compile;
+mod compile_child;
+mod compiler;
 mod component;
 mod deserialize;
 mod dispatcher;
@@ -49,6 +52,9 @@ mod turn;
 pub use artifact::{
     ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Untrusted, Verified,
 };
+pub use compile::{CompileError, ComponentKind, Described, compile_component};
+pub use compile_child::compile_child_main;
+pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
 pub use grants::Grants;
 pub use host::{ComponentHost, LoadError};
