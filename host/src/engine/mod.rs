@@ -4,7 +4,7 @@
 //! **skill**; both are components of tenants, and neither is trusted. The way of a component:
 //!
 //! 1. [`Compiler`] checks, describes and compiles it once, at upload, in a process of its own
-//!    ([`compile`] is what that process does). The result is signed ([`ArtifactSigner`]).
+//!    ([`compile_component`] is what that process does). The result is signed ([`ArtifactSigner`]).
 //! 2. [`ComponentHost::load_engine`] and [`ComponentHost::load_skill`] verify the signature
 //!    ([`ArtifactVerifier`]) and link it. Loaded components are cached by digest.
 //! 3. [`ComponentHost::run_turn`] runs a turn. Every call, the engine's and each tool's, gets a fresh
