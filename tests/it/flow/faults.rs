@@ -44,7 +44,7 @@ async fn fate_beside_others(text: &str) -> String {
 async fn an_engine_that_traps_is_told_by_its_own_last_words() {
     let error = fate_beside_others("trap").await;
     assert!(
-        error.contains("trapped") && error.contains("on purpose"),
+        error.contains("trapped") && error.contains("told to trap"),
         "{error}"
     );
 }
