@@ -33,25 +33,24 @@ pub(crate) fn build(workspace: &Workspace, noise: Noise) -> Result<()> {
     Ok(())
 }
 
-/// Puts the component of each skill into its folder of the demo workspace.
-///
-/// A skill that the demo does not have is left out.
+/// Puts the component of each skill into its skill folder: in the demo workspace, or beside its own source.
 ///
 /// # Errors
 /// Fails when a file cannot be written.
-pub(crate) fn place_in_demo(workspace: &Workspace) -> Result<()> {
+pub(crate) fn place_in_skill_folders(workspace: &Workspace) -> Result<()> {
     for guest in workspace
         .guests
         .iter()
         .filter(|guest| guest.role == Role::Skill)
     {
-        let folder = demo(workspace).join("skills").join(&guest.package);
-        if folder.join("SKILL.md").is_file() {
-            let file = format!("{}.wasm", guest.package);
-            copy_if_different(
-                &guest.published(workspace),
-                &folder.join("scripts").join(file),
-            )?;
+        let package = &guest.package;
+        let folders = [
+            demo(workspace).join("skills").join(package),
+            workspace.root.join("examples").join(package),
+        ];
+        for folder in folders.iter().filter(|folder| folder.join("SKILL.md").is_file()) {
+            let to = folder.join("scripts").join(format!("{package}.wasm"));
+            copy_if_different(&guest.published(workspace), &to)?;
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ pub(crate) fn run(workspace: &Workspace, noise: Noise) -> Result<()> {
     guests::build(workspace, noise)?;
     step(noise, "the program");
     build_program(workspace, "agent-factory", noise)?;
-    guests::place_in_demo(workspace)?;
+    guests::place_in_skill_folders(workspace)?;
     step(noise, "done");
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(crate) struct Guest {
 pub(crate) enum Role {
     /// An engine adapter we ship.
     Engine,
-    /// A skill we ship.
+    /// A skill that we ship, or show as an example.
     Skill,
     /// A component that only the tests load.
     Test,
@@ -42,6 +42,7 @@ impl Role {
         [
             ("guests/engines", Self::Engine),
             ("guests/skills", Self::Skill),
+            ("examples", Self::Skill),
             ("tests/components", Self::Test),
         ]
         .into_iter()

@@ -72,10 +72,10 @@ The state folder holds the database and the master key. Delete it to begin anew.
 pub(super) struct Dev {
     /// An OpenClaw workspace: AGENTS.md, SOUL.md, memory/, skills/. Imported at every start; what the agent wrote since
     /// is kept.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", overrides_with = "workspace")]
     pub(super) workspace: PathBuf,
     /// The engine adapter that runs the agent, a WebAssembly component.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", overrides_with = "engine")]
     pub(super) engine: PathBuf,
     /// Where the state is kept from one start to the next.
     #[arg(long, value_name = "FOLDER", default_value = ".agent-factory/dev")]
