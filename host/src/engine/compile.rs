@@ -67,7 +67,13 @@ impl ComponentKind {
         match self {
             Self::Skill => &["types", "logging", "config", "key-value", "memory"],
             Self::Engine => &[
-                "types", "logging", "config", "key-value", "memory", "model", "turns",
+                "types",
+                "logging",
+                "config",
+                "key-value",
+                "memory",
+                "model",
+                "turns",
             ],
         }
     }
@@ -89,7 +95,9 @@ impl FromStr for ComponentKind {
         match word {
             "skill" => Ok(Self::Skill),
             "engine" => Ok(Self::Engine),
-            _ => Err(format!("a component's kind is skill or engine, not {word:?}")),
+            _ => Err(format!(
+                "a component's kind is skill or engine, not {word:?}"
+            )),
         }
     }
 }
@@ -289,12 +297,21 @@ fn check_resources(component: &Component, limits: &Limits) -> Result<(), Compile
         return too_much("it imports modules or components".to_owned());
     };
     if needs.num_memories > MEMORIES {
-        return too_much(format!("it has {} memories, more than {MEMORIES}", needs.num_memories));
+        return too_much(format!(
+            "it has {} memories, more than {MEMORIES}",
+            needs.num_memories
+        ));
     }
     if needs.num_tables > TABLES {
-        return too_much(format!("it has {} tables, more than {TABLES}", needs.num_tables));
+        return too_much(format!(
+            "it has {} tables, more than {TABLES}",
+            needs.num_tables
+        ));
     }
-    let memory = needs.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE);
+    let memory = needs
+        .max_initial_memory_size
+        .unwrap_or(0)
+        .saturating_mul(PAGE);
     if memory > limits.memory_bytes {
         return too_much(format!(
             "it begins with {memory} bytes of memory, more than {} (memory_bytes)",
@@ -347,11 +364,14 @@ fn describe<W: Work>(engine: &Engine, limits: &Limits, work: W) -> Result<W::Ans
     );
     let never = CancellationToken::new();
     let call = call::run(engine, Budget::tool(limits), scope, &never, work);
-    runtime.block_on(call).answer.map_err(|failure| match failure {
-        CallFailure::Stopped(Stop::Exhausted(text)) => CompileError::DoesNotFit(text),
-        CallFailure::Stopped(stop) => CompileError::NoTools(stop.to_string()),
-        CallFailure::Trapped(text) => CompileError::NoTools(text),
-    })
+    runtime
+        .block_on(call)
+        .answer
+        .map_err(|failure| match failure {
+            CallFailure::Stopped(Stop::Exhausted(text)) => CompileError::DoesNotFit(text),
+            CallFailure::Stopped(stop) => CompileError::NoTools(stop.to_string()),
+            CallFailure::Trapped(text) => CompileError::NoTools(text),
+        })
 }
 
 fn check_tools(listed: Vec<types::Tool>) -> Result<Vec<Tool>, CompileError> {
@@ -387,7 +407,11 @@ fn check_tool(tool: &Tool) -> Result<(), String> {
         Ok(())
     };
     within("description", tool.description.len(), DESCRIPTION_BYTES)?;
-    within("title", tool.title.as_ref().map_or(0, String::len), TITLE_BYTES)?;
+    within(
+        "title",
+        tool.title.as_ref().map_or(0, String::len),
+        TITLE_BYTES,
+    )?;
     schema::compile_input(&tool.input_schema).map_err(|error| format!("input schema: {error}"))?;
     if let Some(output) = &tool.output_schema {
         schema::compile_output(output).map_err(|error| format!("output schema: {error}"))?;
@@ -399,8 +423,16 @@ fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "nothing".to_owned();
     }
-    let shown: Vec<&str> = names.iter().take(NAMES).map(|name| cut(name, 100)).collect();
-    let more = if names.len() > NAMES { ", and others" } else { "" };
+    let shown: Vec<&str> = names
+        .iter()
+        .take(NAMES)
+        .map(|name| cut(name, 100))
+        .collect();
+    let more = if names.len() > NAMES {
+        ", and others"
+    } else {
+        ""
+    };
     format!("{}{more}", shown.join(", "))
 }
 

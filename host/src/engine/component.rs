@@ -39,7 +39,9 @@ macro_rules! component {
 
         impl fmt::Debug for $name {
             fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.debug_tuple(stringify!($name)).field(&self.digest()).finish()
+                out.debug_tuple(stringify!($name))
+                    .field(&self.digest())
+                    .finish()
             }
         }
     };

@@ -23,10 +23,7 @@ pub(super) trait HostCall: Send {
     const NAME: &'static str;
 
     /// Do it.
-    fn answer(
-        self,
-        scope: &mut Scope,
-    ) -> impl Future<Output = Result<Self::Answer, Stop>> + Send;
+    fn answer(self, scope: &mut Scope) -> impl Future<Output = Result<Self::Answer, Stop>> + Send;
 }
 
 /// What one call of one component may reach, and how much of it is spent.
@@ -115,7 +112,9 @@ impl Scope {
     pub(super) fn denied(&self, what: &str, line: &str) {
         self.log.line(
             "warn",
-            &format!("{what} is not granted; to ask for it, add to config/capabilities.toml: {line}"),
+            &format!(
+                "{what} is not granted; to ask for it, add to config/capabilities.toml: {line}"
+            ),
         );
     }
 }

@@ -54,7 +54,10 @@ impl Grants {
     pub(super) fn line_to_allow(self, scope: KvScope) -> String {
         let agent = self.kv_agent || scope == KvScope::Agent;
         let conversation = self.kv_conversation || scope == KvScope::Conversation;
-        line("key-value", &[("agent", agent), ("conversation", conversation)])
+        line(
+            "key-value",
+            &[("agent", agent), ("conversation", conversation)],
+        )
     }
 
     /// The line of `config/capabilities.toml` that would allow reading (or appending to) the memory.

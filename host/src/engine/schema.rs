@@ -51,7 +51,8 @@ fn parse(text: &str) -> Result<Value, SchemaError> {
             text.len()
         )));
     }
-    serde_json::from_str(text).map_err(|error| SchemaError(format!("a schema must be JSON: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| SchemaError(format!("a schema must be JSON: {error}")))
 }
 
 fn compile(schema: &Value) -> Result<Validator, SchemaError> {
@@ -127,7 +128,10 @@ impl<'a> WrittenOut<'a> {
             });
         }
         let definition = ["$defs", "definitions"].into_iter().find_map(|place| {
-            let name = target.strip_prefix("#/")?.strip_prefix(place)?.strip_prefix('/')?;
+            let name = target
+                .strip_prefix("#/")?
+                .strip_prefix(place)?
+                .strip_prefix('/')?;
             self.root.get(place)?.get(name)
         });
         let Some(definition) = definition else {
@@ -214,7 +218,11 @@ mod tests {
         assert!(refusal(r##"{"type":"object","$ref":"#"}"##).contains("own #/$defs"));
         let circle = r##"{"type":"object","$ref":"#/$defs/a",
             "$defs":{"a":{"allOf":[{"$ref":"#/$defs/b"}]},"b":{"$ref":"#/$defs/a"}}}"##;
-        assert!(refusal(circle).contains("refers to itself"), "{}", refusal(circle));
+        assert!(
+            refusal(circle).contains("refers to itself"),
+            "{}",
+            refusal(circle)
+        );
         let dynamic = r##"{"type":"object","allOf":[{"$dynamicRef":"#x"}]}"##;
         assert!(refusal(dynamic).contains("$dynamicRef"));
         let renamed = r##"{"type":"object","properties":{"a":{"$id":"https://x/y"}}}"##;
@@ -239,7 +247,9 @@ mod tests {
     #[test]
     fn patterns_are_linear_and_small() {
         let pattern = |pattern: &str| {
-            format!(r#"{{"type":"object","properties":{{"s":{{"type":"string","pattern":"{pattern}"}}}}}}"#)
+            format!(
+                r#"{{"type":"object","properties":{{"s":{{"type":"string","pattern":"{pattern}"}}}}}}"#
+            )
         };
         let schema = compile_input(&pattern("^(a+)+$")).unwrap();
         let hostile = format!(r#"{{"s":"{}b"}}"#, "a".repeat(10_000));
@@ -252,7 +262,10 @@ mod tests {
     fn a_schema_is_accepted_at_its_largest_and_refused_one_byte_beyond() {
         let schema = |bytes: usize| {
             let frame = r#"{"type":"object","title":""}"#.len();
-            format!(r#"{{"type":"object","title":"{}"}}"#, "t".repeat(bytes - frame))
+            format!(
+                r#"{{"type":"object","title":"{}"}}"#,
+                "t".repeat(bytes - frame)
+            )
         };
         assert!(compile_input(&schema(SCHEMA_BYTES)).is_ok());
         assert!(refusal(&schema(SCHEMA_BYTES + 1)).contains("65536 bytes, not 65537"));

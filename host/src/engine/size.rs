@@ -41,9 +41,11 @@ pub(super) fn of_message(message: &HistoryMessage) -> u64 {
         let bytes = match part {
             Part::Text(text) | Part::Opaque(text) => sum([text.len()]),
             Part::File(file) => of_file(file),
-            Part::ToolRequest(request) => {
-                sum([request.id.len(), request.name.len(), request.arguments.len()])
-            }
+            Part::ToolRequest(request) => sum([
+                request.id.len(),
+                request.name.len(),
+                request.arguments.len(),
+            ]),
             Part::ToolResult(result) => {
                 let outcome = match &result.outcome {
                     Ok(output) => of_output(output),

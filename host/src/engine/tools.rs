@@ -228,10 +228,16 @@ fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
     if let Some(error) = too_large(limits, size::of_output(&output)) {
         return (Err(error), ReceiptOutcome::Exhausted);
     }
-    let json = output.structured.as_deref().map(serde_json::from_str::<serde::de::IgnoredAny>);
+    let json = output
+        .structured
+        .as_deref()
+        .map(serde_json::from_str::<serde::de::IgnoredAny>);
     if json.is_some_and(|json| json.is_err()) {
         let text = "the tool's structured output is not JSON";
-        return (Err(ToolError::Failed(text.to_owned())), ReceiptOutcome::GuestError);
+        return (
+            Err(ToolError::Failed(text.to_owned())),
+            ReceiptOutcome::GuestError,
+        );
     }
     (Ok(output), ReceiptOutcome::Ok)
 }
@@ -286,6 +292,9 @@ mod tests {
             structured: Some(json.to_owned()),
         };
         assert!(accept(&limits, json("{}")).0.is_ok());
-        assert!(matches!(accept(&limits, json("{")).0, Err(ToolError::Failed(_))));
+        assert!(matches!(
+            accept(&limits, json("{")).0,
+            Err(ToolError::Failed(_))
+        ));
     }
 }

@@ -17,7 +17,10 @@ fn changed(change: impl FnOnce(&mut CompiledComponent)) -> Arc<CompiledComponent
     Arc::new(artifact)
 }
 
-fn resigned(signer: &ArtifactSigner, change: impl FnOnce(&mut CompiledCode)) -> Arc<CompiledComponent> {
+fn resigned(
+    signer: &ArtifactSigner,
+    change: impl FnOnce(&mut CompiledCode),
+) -> Arc<CompiledComponent> {
     let artifact = CompiledComponent::clone(&hostile_skill().artifact);
     let mut code = CompiledCode {
         component: artifact.component,
@@ -34,13 +37,22 @@ async fn a_changed_artifact_is_not_loaded() {
     let host = host();
     let middle = hostile_skill().artifact.bytes.len() / 2;
     for (what, artifact) in [
-        ("a byte of the code", changed(|artifact| artifact.bytes[middle] ^= 1)),
-        ("a byte of the signature", changed(|artifact| artifact.signature[3] ^= 1)),
+        (
+            "a byte of the code",
+            changed(|artifact| artifact.bytes[middle] ^= 1),
+        ),
+        (
+            "a byte of the signature",
+            changed(|artifact| artifact.signature[3] ^= 1),
+        ),
         (
             "another component's digest",
             changed(|artifact| artifact.component = hostile_engine().artifact.component),
         ),
-        ("another signer", resigned(&ArtifactSigner::from_seed([1; 32]), |_| {})),
+        (
+            "another signer",
+            resigned(&ArtifactSigner::from_seed([1; 32]), |_| {}),
+        ),
     ] {
         let error = host.load_skill(&artifact).await.unwrap_err();
         assert!(matches!(error, LoadError::Untrusted(_)), "{what}: {error}");
@@ -50,7 +62,9 @@ async fn a_changed_artifact_is_not_loaded() {
 
 #[tokio::test]
 async fn an_artifact_of_another_engine_is_refused_in_plain_words() {
-    let artifact = resigned(&signer(), |code| code.compatibility = "wasmtime 47".to_owned());
+    let artifact = resigned(&signer(), |code| {
+        code.compatibility = "wasmtime 47".to_owned()
+    });
     let error = host().load_skill(&artifact).await.unwrap_err();
     assert!(matches!(error, LoadError::Incompatible { .. }), "{error}");
     assert!(error.to_string().ends_with("compile it again"), "{error}");
@@ -66,9 +80,15 @@ async fn code_that_is_trusted_and_is_none_is_an_error() {
 #[tokio::test]
 async fn a_component_of_the_other_world_is_not_loaded() {
     let host = host();
-    let error = host.load_engine(&hostile_skill().artifact).await.unwrap_err();
+    let error = host
+        .load_engine(&hostile_skill().artifact)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("adapter"), "{error}");
-    let error = host.load_skill(&hostile_engine().artifact).await.unwrap_err();
+    let error = host
+        .load_skill(&hostile_engine().artifact)
+        .await
+        .unwrap_err();
     assert!(matches!(error, LoadError::Unusable { .. }), "{error}");
 }
 

@@ -19,13 +19,21 @@ pub(crate) struct Guest {
 
 /// `target/`: the test executable is `target/<profile>/deps/it-...`.
 pub(crate) fn target() -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
+    std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .to_owned()
 }
 
 pub(crate) fn component_bytes(package: &str) -> Vec<u8> {
     let path = target().join("guests").join(format!("{package}.wasm"));
     std::fs::read(&path).unwrap_or_else(|error| {
-        panic!("{}: {error}; build it with `cargo xtask guests`", path.display())
+        panic!(
+            "{}: {error}; build it with `cargo xtask guests`",
+            path.display()
+        )
     })
 }
 
@@ -36,9 +44,8 @@ pub(crate) fn signer() -> ArtifactSigner {
 fn guest(package: &str, kind: ComponentKind) -> Guest {
     let bytes = component_bytes(package);
     // A thread of its own, since a test's thread may be inside an async runtime.
-    let described = std::thread::spawn(move || {
-        compile_component(kind, &bytes, &Limits::default()).unwrap()
-    });
+    let described =
+        std::thread::spawn(move || compile_component(kind, &bytes, &Limits::default()).unwrap());
     let described = described.join().unwrap();
     Guest {
         tools: described.tools,

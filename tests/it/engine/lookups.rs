@@ -1,8 +1,6 @@
 //! A control plane in memory.
 
-use agent_factory::domain::{
-    DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit,
-};
+use agent_factory::domain::{DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit};
 use agent_factory::engine::{LookupError, Lookups};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -20,19 +18,29 @@ pub(crate) struct FakeLookups {
 }
 
 fn place(owner: &KvOwner, scope: KvScope, key: &str) -> (String, String, String) {
-    (owner.as_str().to_owned(), format!("{scope:?}"), key.to_owned())
+    (
+        owner.as_str().to_owned(),
+        format!("{scope:?}"),
+        key.to_owned(),
+    )
 }
 
 impl FakeLookups {
     pub(crate) fn with(self, owner: &KvOwner, scope: KvScope, key: &str, version: u64) -> Self {
         let value = b"old".to_vec();
         let entry = KvEntry { value, version };
-        self.stored.lock().unwrap().insert(place(owner, scope, key), entry);
+        self.stored
+            .lock()
+            .unwrap()
+            .insert(place(owner, scope, key), entry);
         self
     }
 
     pub(crate) fn failing(failure: LookupError) -> Self {
-        Self { failure: Some(failure), ..Self::default() }
+        Self {
+            failure: Some(failure),
+            ..Self::default()
+        }
     }
 
     fn check(&self) -> Result<(), LookupError> {
@@ -49,7 +57,12 @@ impl Lookups for FakeLookups {
         key: &str,
     ) -> Result<Option<KvEntry>, LookupError> {
         self.check()?;
-        Ok(self.stored.lock().unwrap().get(&place(owner, scope, key)).cloned())
+        Ok(self
+            .stored
+            .lock()
+            .unwrap()
+            .get(&place(owner, scope, key))
+            .cloned())
     }
 
     async fn kv_set(
@@ -81,7 +94,10 @@ impl Lookups for FakeLookups {
     ) -> Result<Result<(), KvError>, LookupError> {
         self.check()?;
         self.calls.lock().unwrap().push(call.to_owned());
-        self.stored.lock().unwrap().remove(&place(owner, KvScope::Agent, key));
+        self.stored
+            .lock()
+            .unwrap()
+            .remove(&place(owner, KvScope::Agent, key));
         Ok(Ok(()))
     }
 

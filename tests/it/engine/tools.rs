@@ -7,15 +7,14 @@ use agent_factory::domain::{Invocation, ReceiptOutcome};
 use agent_factory::engine::Grants;
 use std::sync::Arc;
 
-fn all_but_time() -> Limits {
-    Limits { tool_cpu_ms: 200, tool_ms: 60_000, ..Limits::default() }
-}
-
 #[tokio::test]
 async fn a_tool_answers_and_leaves_a_receipt() {
     let fixture = Fixture::new(Limits::default()).await;
     let end = fixture.turn(r#"tool hostile__echo {"text":"hi"}"#).await;
-    assert_eq!(end.outcome.unwrap().reply.unwrap().text, r#"call-1: ok {"text":"hi"}"#);
+    assert_eq!(
+        end.outcome.unwrap().reply.unwrap().text,
+        r#"call-1: ok {"text":"hi"}"#
+    );
     let [engine, tool] = end.receipts.as_slice() else {
         panic!("two invocations, two receipts");
     };
@@ -24,26 +23,48 @@ async fn a_tool_answers_and_leaves_a_receipt() {
         skill: "hostile".parse().unwrap(),
         tool: "echo".parse().unwrap(),
     };
-    assert_eq!((&tool.invocation, tool.outcome), (&invocation, ReceiptOutcome::Ok));
+    assert_eq!(
+        (&tool.invocation, tool.outcome),
+        (&invocation, ReceiptOutcome::Ok)
+    );
     assert_eq!(tool.component, fixture.skill.digest());
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_request_is_shown_to_the_model() {
-    let limits = Limits { tool_argument_bytes: 20, ..Limits::default() };
+    let limits = Limits {
+        tool_argument_bytes: 20,
+        ..Limits::default()
+    };
     let fixture = Fixture::new(limits).await;
     let unknown = fixture.reply("tool nobody__echo {}").await;
-    assert!(unknown.contains("InvalidArguments(\"there is no tool"), "{unknown}");
+    assert!(
+        unknown.contains("InvalidArguments(\"there is no tool"),
+        "{unknown}"
+    );
     let json = fixture.reply("tool hostile__echo {").await;
-    assert!(json.contains("InvalidArguments(\"the arguments are not JSON"), "{json}");
+    assert!(
+        json.contains("InvalidArguments(\"the arguments are not JSON"),
+        "{json}"
+    );
     let schema = fixture.reply(r#"tool hostile__echo {"n":"one"}"#).await;
-    assert!(schema.contains("InvalidArguments(\"at /n: \\\"one\\\" is not of type"), "{schema}");
-    let at = fixture.reply(r#"tool hostile__echo {"text":"23456789"}"#).await;
+    assert!(
+        schema.contains("InvalidArguments(\"at /n: \\\"one\\\" is not of type"),
+        "{schema}"
+    );
+    let at = fixture
+        .reply(r#"tool hostile__echo {"text":"123456789"}"#)
+        .await;
     assert!(at.contains("ok"), "{at}");
-    let beyond = fixture.reply(r#"tool hostile__echo {"text":"234567890"}"#).await;
+    let beyond = fixture
+        .reply(r#"tool hostile__echo {"text":"1234567890"}"#)
+        .await;
     assert!(beyond.contains("tool_argument_bytes"), "{beyond}");
     let twice = fixture.reply("twice").await;
-    assert!(twice.starts_with("same: ok {} | same: ToolError::InvalidArguments"), "{twice}");
+    assert!(
+        twice.starts_with("same: ok {} | same: ToolError::InvalidArguments"),
+        "{twice}"
+    );
 }
 
 #[tokio::test]
@@ -61,12 +82,16 @@ async fn a_tools_own_errors_reach_the_engine_as_they_are() {
 
 #[tokio::test]
 async fn a_tool_that_breaks_is_a_failure_and_the_turn_goes_on() {
-    let fixture = Fixture::new(all_but_time()).await;
+    let fixture = Fixture::new(Limits::default()).await;
     for (tool, failure, outcome) in [
         ("trap", "told to trap", ReceiptOutcome::Trap),
         ("exit", "ended itself", ReceiptOutcome::Trap),
-        ("recurse", "call stack exhausted", ReceiptOutcome::Trap),
-        ("spin", "tool_cpu_ms", ReceiptOutcome::Exhausted),
+        // The stack of a Rust guest lies below its data, and runs out at address 0.
+        (
+            "recurse",
+            "out of bounds memory access",
+            ReceiptOutcome::Trap,
+        ),
         ("hoard", "memory_bytes", ReceiptOutcome::Exhausted),
         ("chatter", "host_calls", ReceiptOutcome::Exhausted),
     ] {
@@ -75,6 +100,16 @@ async fn a_tool_that_breaks_is_a_failure_and_the_turn_goes_on() {
         assert!(reply.contains(failure), "{tool}: {reply}");
         assert_eq!(end.receipts[1].outcome, outcome, "{tool}");
     }
+    let fixture = Fixture::new(Limits {
+        tool_cpu_ms: 200,
+        ..Limits::default()
+    })
+    .await;
+    let spun = fixture.reply("tool hostile__spin {}").await;
+    assert!(
+        spun.contains("Exhausted") && spun.contains("(tool_cpu_ms)"),
+        "{spun}"
+    );
 }
 
 #[tokio::test]
@@ -98,14 +133,21 @@ async fn a_denial_names_the_line_to_add() {
         reply,
         "call-1: ok agent denied: true, conversation denied: true, memory denied: true, append denied: true"
     );
-    let log: Vec<&str> = end.receipts[1].log.iter().map(|line| line.text.as_str()).collect();
+    let log: Vec<&str> = end.receipts[1]
+        .log
+        .iter()
+        .map(|line| line.text.as_str())
+        .collect();
     for line in [
         r#"key-value = ["agent"]"#,
         r#"key-value = ["conversation"]"#,
         r#"memory = ["read"]"#,
         r#"memory = ["append"]"#,
     ] {
-        assert!(log.iter().any(|text| text.ends_with(line)), "{line}: {log:?}");
+        assert!(
+            log.iter().any(|text| text.ends_with(line)),
+            "{line}: {log:?}"
+        );
     }
 }
 
@@ -116,7 +158,10 @@ async fn a_granted_skill_counts_in_its_own_keys() {
     let reply = fixture.reply("rounds 3 hostile__count_conversation").await;
     assert!(reply.contains("ok 3 at version 3"), "{reply}");
     let reply = fixture.reply("rounds 1 hostile__count_conversation").await;
-    assert!(reply.contains("ok 1 at version 1"), "the turns before were not stored: {reply}");
+    assert!(
+        reply.contains("ok 1 at version 1"),
+        "the turns before were not stored: {reply}"
+    );
     fixture.reply("rounds 1 hostile__count_agent").await;
     let stored = fixture.lookups.stored.lock().unwrap();
     let keys: Vec<_> = stored.keys().collect();
@@ -154,7 +199,11 @@ async fn a_guest_sees_nothing_of_the_machine() {
 
 #[tokio::test]
 async fn a_panic_message_survives_a_full_log() {
-    let fixture = Fixture::new(Limits { log_lines: 10, ..Limits::default() }).await;
+    let fixture = Fixture::new(Limits {
+        log_lines: 10,
+        ..Limits::default()
+    })
+    .await;
     let end = fixture.turn(r#"tool hostile__babble {"n":50}"#).await;
     let tool = &end.receipts[1];
     assert_eq!(tool.log.len(), 10);

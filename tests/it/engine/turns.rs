@@ -54,7 +54,10 @@ async fn an_engine_sees_the_bundle() {
 async fn an_engine_says_what_should_happen_next() {
     let fixture = Fixture::new(Limits::default()).await;
     let end = fixture.turn("hold the key is bad").await;
-    assert_eq!(end.outcome, Err(TurnFailure::Hold("the key is bad".to_owned())));
+    assert_eq!(
+        end.outcome,
+        Err(TurnFailure::Hold("the key is bad".to_owned()))
+    );
     assert_eq!(end.receipts[0].outcome, ReceiptOutcome::GuestError);
     let end = fixture.turn("permanent no").await;
     assert_eq!(end.outcome, Err(TurnFailure::Permanent("no".to_owned())));
@@ -76,15 +79,28 @@ async fn a_trap_carries_the_guests_own_words() {
     assert!(text.contains("told to trap"), "{text}");
     assert!(text.contains("unreachable"), "{text}");
     assert_eq!(end.receipts[0].outcome, ReceiptOutcome::Trap);
-    let last = end.receipts[0].log.iter().any(|line| line.text.contains("told to trap"));
+    let last = end.receipts[0]
+        .log
+        .iter()
+        .any(|line| line.text.contains("told to trap"));
     assert!(last, "the receipt has it too: {:?}", end.receipts[0].log);
 }
 
 #[tokio::test]
 async fn misuse_of_the_host_ends_the_turn_and_says_how() {
     let fixture = Fixture::new(Limits::default()).await;
-    assert!(fixture.failure("append-bad-json").await.contains("opaque part that is not JSON"));
-    assert!(fixture.failure("bad-cursor").await.contains("cursor it was not given"));
+    assert!(
+        fixture
+            .failure("append-bad-json")
+            .await
+            .contains("opaque part that is not JSON")
+    );
+    assert!(
+        fixture
+            .failure("bad-cursor")
+            .await
+            .contains("cursor it was not given")
+    );
 }
 
 #[tokio::test]
@@ -113,14 +129,29 @@ async fn conversation_keys_are_read_back_at_once_and_stored_with_the_turn() {
     let writes: Vec<_> = overlay
         .kv
         .iter()
-        .map(|write| (write.key.as_str(), write.entry.as_ref().map(|entry| entry.version)))
+        .map(|write| {
+            (
+                write.key.as_str(),
+                write.entry.as_ref().map(|entry| entry.version),
+            )
+        })
         .collect();
     assert_eq!(writes, [("fresh", None), ("stored", Some(9))]);
     let stored = fixture.lookups.stored.lock().unwrap();
-    let owner = (String::new(), "Conversation".to_owned(), "stored".to_owned());
-    assert_eq!(stored[&owner].version, 7, "nothing is stored before the turn completes");
+    let owner = (
+        String::new(),
+        "Conversation".to_owned(),
+        "stored".to_owned(),
+    );
+    assert_eq!(
+        stored[&owner].version, 7,
+        "nothing is stored before the turn completes"
+    );
     let owner = (String::new(), "Agent".to_owned(), "shared".to_owned());
-    assert_eq!(stored[&owner].value, b"now", "the agent's scope is written at once");
+    assert_eq!(
+        stored[&owner].value, b"now",
+        "the agent's scope is written at once"
+    );
 }
 
 #[tokio::test]
@@ -159,5 +190,8 @@ async fn an_unavailable_lookup_is_the_guests_to_handle() {
     let failure = LookupError::Unavailable("no route".to_owned());
     fixture.lookups = Arc::new(FakeLookups::failing(failure));
     let text = fixture.reply("key-value").await;
-    assert!(text.contains("Error::Other(\"the control plane could not be asked: no route\")"), "{text}");
+    assert!(
+        text.contains("Error::Other(\"the control plane could not be asked: no route\")"),
+        "{text}"
+    );
 }

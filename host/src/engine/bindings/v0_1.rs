@@ -40,5 +40,5 @@ pub(in crate::engine) use engine::agent_factory::guest::{
 };
 pub(in crate::engine) use engine::exports::agent_factory::guest::adapter;
 pub(in crate::engine) use engine::{Engine as EngineWorld, EnginePre};
-pub(in crate::engine) use skill::exports::agent_factory::guest::toolbox;
 pub(in crate::engine) use skill::SkillPurePre as SkillPre;
+pub(in crate::engine) use skill::exports::agent_factory::guest::toolbox;

@@ -93,7 +93,11 @@ impl HostCall for Get {
         or_refuse!(key_fits(scope.limits(), &self.key));
         let lookups = scope.session.lookups.as_ref();
         let found = match self.scope {
-            KvScope::Agent => lookups.kv_get(&scope.owner, KvScope::Agent, &self.key).await,
+            KvScope::Agent => {
+                lookups
+                    .kv_get(&scope.owner, KvScope::Agent, &self.key)
+                    .await
+            }
             KvScope::Conversation => {
                 let overlay = scope.session.kv.lock().await;
                 overlay.get(lookups, &scope.owner, &self.key).await
@@ -119,12 +123,19 @@ impl HostCall for Set {
         or_refuse!(key_fits(scope.limits(), &self.key));
         or_refuse!(value_fits(scope.limits(), &self.value));
         let call = scope.next_write(
-            &self.if_version.map_or("set".to_owned(), |version| format!("set over {version}")),
+            &self
+                .if_version
+                .map_or("set".to_owned(), |version| format!("set over {version}")),
             &self.key,
             &self.value,
         );
         let lookups = scope.session.lookups.as_ref();
-        let Self { key, value, if_version, .. } = self;
+        let Self {
+            key,
+            value,
+            if_version,
+            ..
+        } = self;
         let answer = match self.scope {
             KvScope::Agent => {
                 lookups
@@ -134,7 +145,14 @@ impl HostCall for Set {
             KvScope::Conversation => {
                 let mut overlay = scope.session.kv.lock().await;
                 overlay
-                    .set(lookups, scope.limits(), &scope.owner, key, value, if_version)
+                    .set(
+                        lookups,
+                        scope.limits(),
+                        &scope.owner,
+                        key,
+                        value,
+                        if_version,
+                    )
                     .await
             }
         };
@@ -250,7 +268,12 @@ impl Host for CallState {
         if_version: Option<u64>,
     ) -> wasmtime::Result<Result<u64, Error>> {
         let scope = scope.into();
-        let call = Set { scope, key, value, if_version };
+        let call = Set {
+            scope,
+            key,
+            value,
+            if_version,
+        };
         Ok(self.scope.call(call).await?.map_err(Into::into))
     }
 
@@ -271,7 +294,11 @@ impl Host for CallState {
         cursor: Option<String>,
     ) -> wasmtime::Result<Result<Page, Error>> {
         let scope = scope.into();
-        let call = ListKeys { scope, prefix, after: cursor };
+        let call = ListKeys {
+            scope,
+            prefix,
+            after: cursor,
+        };
         let page = |page: KvPage| Page {
             keys: page.keys,
             cursor: page.cursor,

@@ -153,7 +153,11 @@ impl HostCall for Read {
         };
         let appended = scope.session.changes().memory.clone();
         let fresh = path == scope.session.memory_note && !appended.is_empty();
-        let (start, lines) = if fresh { (1, u32::MAX) } else { (self.start.max(1), self.lines) };
+        let (start, lines) = if fresh {
+            (1, u32::MAX)
+        } else {
+            (self.start.max(1), self.lines)
+        };
         let lookups = scope.session.lookups.as_ref();
         let stored = match lookups.memory_read(&path, start, lines).await {
             Ok(stored) => stored,
@@ -163,7 +167,9 @@ impl HostCall for Read {
             return Ok(stored.ok_or(Refusal::NotFound));
         }
         let stored = stored.unwrap_or_default();
-        let skip = usize::try_from(self.start.max(1)).unwrap_or(usize::MAX).saturating_sub(1);
+        let skip = usize::try_from(self.start.max(1))
+            .unwrap_or(usize::MAX)
+            .saturating_sub(1);
         let take = usize::try_from(self.lines).unwrap_or(usize::MAX);
         let all = stored.lines().chain(appended.iter().map(String::as_str));
         Ok(Ok(all.skip(skip).take(take).collect::<Vec<_>>().join("\n")))

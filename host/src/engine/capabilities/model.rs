@@ -1,9 +1,7 @@
 //! `model`: no agent has a model yet, so the list of endpoints is empty and nothing of the rest can
 //! be reached.
 
-use crate::engine::bindings::v0_1::model::{
-    Error, Host, HostEndpoint, HostExchange,
-};
+use crate::engine::bindings::v0_1::model::{Error, Host, HostEndpoint, HostExchange};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;

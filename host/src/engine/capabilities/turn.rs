@@ -2,7 +2,7 @@
 
 use crate::domain::{HistoryMessage, Part, ToolRequest, ToolResult};
 use crate::engine::bindings::v0_1::turns::{
-    self, Host, HostTurn, HistoryPage, Message, Mode, Section,
+    self, HistoryPage, Host, HostTurn, Message, Mode, Section,
 };
 use crate::engine::bindings::v0_1::types;
 use crate::engine::dispatcher::{HostCall, Scope};
@@ -120,11 +120,16 @@ impl HostTurn for CallState {
     }
 
     async fn attempt(&mut self, _: Turn) -> wasmtime::Result<u32> {
-        self.scope.call(Ask(|scope: &Scope| Ok(scope.session.attempt))).await
+        self.scope
+            .call(Ask(|scope: &Scope| Ok(scope.session.attempt)))
+            .await
     }
 
     async fn mode(&mut self, _: Turn) -> wasmtime::Result<Mode> {
-        let mode = self.scope.call(Ask(|scope: &Scope| Ok(scope.session.mode))).await?;
+        let mode = self
+            .scope
+            .call(Ask(|scope: &Scope| Ok(scope.session.mode)))
+            .await?;
         Ok(mode.into())
     }
 
@@ -142,8 +147,8 @@ impl HostTurn for CallState {
     ) -> wasmtime::Result<HistoryPage> {
         let ask = move |scope: &Scope| {
             let messages = &scope.session.history;
-            let (range, cursor) = history::page(messages, cursor.as_deref(), limit)
-                .ok_or_else(|| {
+            let (range, cursor) =
+                history::page(messages, cursor.as_deref(), limit).ok_or_else(|| {
                     let text = "the engine asked for history by a cursor it was not given";
                     Stop::Misuse(text.to_owned())
                 })?;
@@ -163,7 +168,9 @@ impl HostTurn for CallState {
         let ask = |scope: &Scope| {
             let offered = tools::offered(&scope.session.skills);
             let tools = offered.into_iter();
-            Ok(tools.map(|(name, offer)| types::Tool::for_engine(name, offer.tool)).collect())
+            Ok(tools
+                .map(|(name, offer)| types::Tool::for_engine(name, offer.tool))
+                .collect())
         };
         self.scope.call(Ask(ask)).await
     }

@@ -2,15 +2,15 @@
 //!
 //! Built on the bindings of `wit/` alone, without the SDK.
 
+#![allow(clippy::disallowed_methods, reason = "it does what nobody should")]
+
 wit_bindgen::generate!({
     path: "../../../wit",
     world: "agent-factory:guest/engine",
     generate_all,
 });
 
-use agent_factory::guest::turns::{
-    Message, Part, Reply, Role, ToolRequest, ToolResult, Turn,
-};
+use agent_factory::guest::turns::{Message, Part, Reply, Role, ToolRequest, ToolResult, Turn};
 use agent_factory::guest::types::{Content, Retry, ToolOutput};
 use agent_factory::guest::{key_value, logging, memory, model};
 use exports::agent_factory::guest::adapter::{Guest, TurnError};
@@ -80,7 +80,10 @@ impl Guest for HostileEngine {
                 for _ in 0..count.parse::<u32>().unwrap_or(0) {
                     all.push(results(&turn.call_tools(&[request("call-1", name, "{}")])));
                 }
-                answer(&turn, &format!("{} left {}", all.join("; "), turn.tool_rounds_left()));
+                answer(
+                    &turn,
+                    &format!("{} left {}", all.join("; "), turn.tool_rounds_left()),
+                );
             }
             "twice" => {
                 let one = request("same", "hostile__echo", "{}");
@@ -157,7 +160,11 @@ fn results(results: &[ToolResult]) -> String {
 
 fn describe(turn: &Turn) -> String {
     let tools: Vec<String> = turn.tools().into_iter().map(|tool| tool.name).collect();
-    let prompt: Vec<String> = turn.prompt().into_iter().map(|section| section.title).collect();
+    let prompt: Vec<String> = turn
+        .prompt()
+        .into_iter()
+        .map(|section| section.title)
+        .collect();
     format!(
         "{} attempt {} mode {:?} prompt {prompt:?} tools {} rounds {} tokens {} in time {}",
         turn.id(),
@@ -200,7 +207,10 @@ fn key_value_tour() -> String {
         format!("{:?}", get(conversation, "stored").map(version)),
         format!("{:?}", set(conversation, "stored", b"back", Some(0))),
         format!("{:?}", delete(conversation, "fresh")),
-        format!("{:?}", list_keys(conversation, "", None).map(|page| page.keys)),
+        format!(
+            "{:?}",
+            list_keys(conversation, "", None).map(|page| page.keys)
+        ),
         format!("{:?}", set(Scope::Agent, "shared", b"now", None)),
     ];
     steps.join("; ")

@@ -2,6 +2,8 @@
 //!
 //! Built on the bindings of `wit/` alone, without the SDK.
 
+#![allow(clippy::disallowed_methods, reason = "it does what nobody should")]
+
 mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit",
@@ -28,7 +30,10 @@ const TOOLS: [(&str, &str); 24] = [
     ("exit", "Exits the process it is not."),
     ("spin", "Loops for ever."),
     ("hoard", "Allocates for ever."),
-    ("hold_memory", "Allocates the number of bytes in `n`, and gives them back."),
+    (
+        "hold_memory",
+        "Allocates the number of bytes in `n`, and gives them back.",
+    ),
     ("recurse", "Recurses for ever."),
     ("chatter", "Logs for ever."),
     ("babble", "Prints `n` lines and then panics."),
@@ -36,10 +41,19 @@ const TOOLS: [(&str, &str); 24] = [
     ("sleep", "Waits for a day."),
     ("big_output", "Answers with `n` bytes."),
     ("big_call", "Logs a line of `n` bytes."),
-    ("bad_json", "Answers with structured output that is not JSON."),
-    ("peek_key_value", "Reads and writes key-value without asking for it."),
+    (
+        "bad_json",
+        "Answers with structured output that is not JSON.",
+    ),
+    (
+        "peek_key_value",
+        "Reads and writes key-value without asking for it.",
+    ),
     ("count_agent", "Adds one to a counter of the agent."),
-    ("count_conversation", "Adds one to a counter of the conversation."),
+    (
+        "count_conversation",
+        "Adds one to a counter of the conversation.",
+    ),
     ("fill_keys", "Writes `n` keys, then lists them."),
     ("note", "Appends to the memory, then reads and searches it."),
     ("look_around", "Lists what it sees of the machine."),
@@ -50,7 +64,8 @@ impl Guest for HostileSkill {
     fn tools() -> Vec<Tool> {
         // A grant that a component has while it is described would show here.
         let peeked = key_value::get(Scope::Agent, "anything").is_ok();
-        let schema = r#"{"type":"object","properties":{"n":{"type":"integer"},"text":{"type":"string"}}}"#;
+        let schema =
+            r#"{"type":"object","properties":{"n":{"type":"integer"},"text":{"type":"string"}}}"#;
         TOOLS
             .iter()
             .map(|(name, description)| Tool {
@@ -168,7 +183,10 @@ fn recurse(depth: u64) -> u64 {
 
 fn peek() -> Result<ToolOutput, ToolError> {
     let denied = |scope| matches!(key_value::get(scope, "key"), Err(Error::AccessDenied));
-    let memory = matches!(memory::read("MEMORY.md", 1, 1), Err(memory::Error::AccessDenied));
+    let memory = matches!(
+        memory::read("MEMORY.md", 1, 1),
+        Err(memory::Error::AccessDenied)
+    );
     let append = matches!(memory::append("line"), Err(memory::Error::AccessDenied));
     Ok(text(&format!(
         "agent denied: {}, conversation denied: {}, memory denied: {memory}, append denied: {append}",
@@ -195,8 +213,8 @@ fn fill_keys(n: usize) -> Result<ToolOutput, ToolError> {
     let mut keys = 0;
     let mut cursor = None;
     loop {
-        let page = key_value::list_keys(Scope::Conversation, "key-", cursor.as_deref())
-            .map_err(failed)?;
+        let page =
+            key_value::list_keys(Scope::Conversation, "key-", cursor.as_deref()).map_err(failed)?;
         keys += page.keys.len();
         cursor = page.cursor;
         if cursor.is_none() {
