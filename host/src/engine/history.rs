@@ -92,12 +92,12 @@ mod tests {
         }))
     }
 
-    fn pages(messages: &[HistoryMessage], limit: u32) -> Vec<Range<usize>> {
+    fn pages(messages: &[HistoryMessage], limit: u32) -> Vec<(usize, usize)> {
         let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
             let (range, next) = page(messages, cursor.as_deref(), limit).unwrap();
-            pages.push(range);
+            pages.push((range.start, range.end));
             match next {
                 Some(next) => cursor = Some(next),
                 None => return pages,
@@ -108,19 +108,26 @@ mod tests {
     #[test]
     fn the_newest_page_comes_first_and_every_message_once() {
         let messages = vec![text(), text(), text(), text(), text()];
-        assert_eq!(pages(&messages, 2), [3..5, 1..3, 0..1]);
-        assert_eq!(pages(&messages, 5), [0..5]);
-        assert_eq!(pages(&messages, 0), [4..5, 3..4, 2..3, 1..2, 0..1]);
-        assert_eq!(pages(&[], 10), [0..0]);
+        assert_eq!(pages(&messages, 2), [(3, 5), (1, 3), (0, 1)]);
+        assert_eq!(pages(&messages, 5), [(0, 5)]);
+        assert_eq!(
+            pages(&messages, 0),
+            [(4, 5), (3, 4), (2, 3), (1, 2), (0, 1)]
+        );
+        assert_eq!(pages(&[], 10), [(0, 0)]);
     }
 
     #[test]
     fn a_request_and_its_result_are_never_in_different_pages() {
         let messages = vec![text(), request("1"), result("1"), text()];
-        assert_eq!(pages(&messages, 2), [3..4, 1..3, 0..1]);
-        assert_eq!(pages(&messages, 1), [3..4, 1..3, 0..1], "a pair is whole");
+        assert_eq!(pages(&messages, 2), [(3, 4), (1, 3), (0, 1)]);
+        assert_eq!(
+            pages(&messages, 1),
+            [(3, 4), (1, 3), (0, 1)],
+            "a pair is whole"
+        );
         let reused = vec![request("1"), result("1"), request("1"), result("1")];
-        assert_eq!(pages(&reused, 2), [2..4, 0..2]);
+        assert_eq!(pages(&reused, 2), [(2, 4), (0, 2)]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! Built on the bindings of `wit/` alone, without the SDK.
 
+#![allow(clippy::disallowed_methods, reason = "it does what nobody should")]
+
 wit_bindgen::generate!({
     path: "../../../wit",
     world: "agent-factory:guest/engine",

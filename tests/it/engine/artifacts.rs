@@ -1,0 +1,103 @@
+//! Which compiled code is loaded, and which is not.
+
+use super::fixture::{hostile_engine, hostile_skill, signer};
+use agent_factory::config::Limits;
+use agent_factory::engine::{
+    ArtifactSigner, CompiledCode, CompiledComponent, ComponentHost, LoadError,
+};
+use std::sync::Arc;
+
+fn host() -> ComponentHost {
+    ComponentHost::new(Limits::default(), signer().verifier()).unwrap()
+}
+
+fn changed(change: impl FnOnce(&mut CompiledComponent)) -> Arc<CompiledComponent> {
+    let mut artifact = CompiledComponent::clone(&hostile_skill().artifact);
+    change(&mut artifact);
+    Arc::new(artifact)
+}
+
+fn resigned(
+    signer: &ArtifactSigner,
+    change: impl FnOnce(&mut CompiledCode),
+) -> Arc<CompiledComponent> {
+    let artifact = CompiledComponent::clone(&hostile_skill().artifact);
+    let mut code = CompiledCode {
+        component: artifact.component,
+        compatibility: artifact.compatibility,
+        target: artifact.target,
+        bytes: artifact.bytes,
+    };
+    change(&mut code);
+    Arc::new(signer.sign(code))
+}
+
+#[tokio::test]
+async fn a_changed_artifact_is_not_loaded() {
+    let host = host();
+    let middle = hostile_skill().artifact.bytes.len() / 2;
+    for (what, artifact) in [
+        (
+            "a byte of the code",
+            changed(|artifact| artifact.bytes[middle] ^= 1),
+        ),
+        (
+            "a byte of the signature",
+            changed(|artifact| artifact.signature[3] ^= 1),
+        ),
+        (
+            "another component's digest",
+            changed(|artifact| artifact.component = hostile_engine().artifact.component),
+        ),
+        (
+            "another signer",
+            resigned(&ArtifactSigner::from_seed([1; 32]), |_| {}),
+        ),
+    ] {
+        let error = host.load_skill(&artifact).await.unwrap_err();
+        assert!(matches!(error, LoadError::Untrusted(_)), "{what}: {error}");
+        assert!(host.cached_skill(artifact.component).is_none(), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn an_artifact_of_another_engine_is_refused_in_plain_words() {
+    let artifact = resigned(&signer(), |code| {
+        code.compatibility = "wasmtime 47".to_owned()
+    });
+    let error = host().load_skill(&artifact).await.unwrap_err();
+    assert!(matches!(error, LoadError::Incompatible { .. }), "{error}");
+    assert!(error.to_string().ends_with("compile it again"), "{error}");
+}
+
+#[tokio::test]
+async fn code_that_is_trusted_and_is_none_is_an_error() {
+    let artifact = resigned(&signer(), |code| code.bytes = b"not code".to_vec());
+    let error = host().load_skill(&artifact).await.unwrap_err();
+    assert!(matches!(error, LoadError::Unusable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_component_of_the_other_world_is_not_loaded() {
+    let host = host();
+    let error = host
+        .load_engine(&hostile_skill().artifact)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("adapter"), "{error}");
+    let error = host
+        .load_skill(&hostile_engine().artifact)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, LoadError::Unusable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_loaded_component_is_cached_by_its_digest() {
+    let host = host();
+    let digest = hostile_skill().artifact.component;
+    assert!(host.cached_skill(digest).is_none());
+    host.load_skill(&hostile_skill().artifact).await.unwrap();
+    assert_eq!(host.cached_skill(digest).unwrap().digest(), digest);
+    assert!(host.cached_engine(digest).is_none());
+}

@@ -1,0 +1,139 @@
+//! A component host with the hostile components loaded.
+
+use super::lookups::FakeLookups;
+use agent_factory::config::Limits;
+use agent_factory::domain::{HistoryMessage, Part, Role, Section, Tool, TurnMode};
+use agent_factory::engine::{
+    ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
+    SkillComponent, TurnEnd, TurnInput, TurnSkill, compile_component,
+};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Guest {
+    pub(crate) tools: Vec<Tool>,
+    pub(crate) artifact: Arc<CompiledComponent>,
+}
+
+/// `target/`: the test executable is `target/<profile>/deps/it-...`.
+pub(crate) fn target() -> PathBuf {
+    std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .to_owned()
+}
+
+pub(crate) fn component_bytes(package: &str) -> Vec<u8> {
+    let path = target().join("guests").join(format!("{package}.wasm"));
+    std::fs::read(&path).unwrap_or_else(|error| {
+        panic!(
+            "{}: {error}; build it with `cargo xtask guests`",
+            path.display()
+        )
+    })
+}
+
+pub(crate) fn signer() -> ArtifactSigner {
+    ArtifactSigner::from_seed([42; 32])
+}
+
+fn guest(package: &str, kind: ComponentKind) -> Guest {
+    let bytes = component_bytes(package);
+    // A thread of its own, since a test's thread may be inside an async runtime.
+    let described =
+        std::thread::spawn(move || compile_component(kind, &bytes, &Limits::default()).unwrap());
+    let described = described.join().unwrap();
+    Guest {
+        tools: described.tools,
+        artifact: Arc::new(signer().sign(described.code)),
+    }
+}
+
+pub(crate) fn hostile_engine() -> &'static Guest {
+    static GUEST: OnceLock<Guest> = OnceLock::new();
+    GUEST.get_or_init(|| guest("hostile-engine", ComponentKind::Engine))
+}
+
+pub(crate) fn hostile_skill() -> &'static Guest {
+    static GUEST: OnceLock<Guest> = OnceLock::new();
+    GUEST.get_or_init(|| guest("hostile-skill", ComponentKind::Skill))
+}
+
+#[derive(Clone)]
+pub(crate) struct Fixture {
+    pub(crate) host: ComponentHost,
+    pub(crate) engine: EngineComponent,
+    pub(crate) skill: SkillComponent,
+    pub(crate) lookups: Arc<FakeLookups>,
+    pub(crate) grants: Grants,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) history: Vec<HistoryMessage>,
+}
+
+pub(crate) fn message(text: &str) -> HistoryMessage {
+    HistoryMessage {
+        role: Role::User,
+        parts: vec![Part::Text(text.to_owned())],
+        at: None,
+    }
+}
+
+impl Fixture {
+    pub(crate) async fn new(limits: Limits) -> Self {
+        let host = ComponentHost::new(limits, signer().verifier()).unwrap();
+        Self {
+            engine: host.load_engine(&hostile_engine().artifact).await.unwrap(),
+            skill: host.load_skill(&hostile_skill().artifact).await.unwrap(),
+            host,
+            lookups: Arc::default(),
+            grants: Grants::none(),
+            cancel: CancellationToken::new(),
+            history: Vec::new(),
+        }
+    }
+
+    pub(crate) fn input(&self, text: &str) -> TurnInput {
+        TurnInput {
+            turn_id: "msg_1".parse().unwrap(),
+            attempt: 1,
+            mode: TurnMode::Main,
+            prompt: vec![Section {
+                title: "SOUL.md".to_owned(),
+                body: "Be hostile.".to_owned(),
+                stable: true,
+            }],
+            history: self.history.clone(),
+            input: message(text),
+            skills: vec![TurnSkill {
+                name: "hostile".parse().unwrap(),
+                component: self.skill.clone(),
+                tools: hostile_skill().tools.clone(),
+                grants: self.grants,
+                config: BTreeMap::new(),
+            }],
+            config: BTreeMap::new(),
+            memory_note: "memory/2026-11-22.md".parse().unwrap(),
+            lookups: self.lookups.clone(),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    pub(crate) async fn turn(&self, text: &str) -> TurnEnd {
+        self.host.run_turn(&self.engine, self.input(text)).await
+    }
+
+    /// The reply of a turn that completes.
+    pub(crate) async fn reply(&self, text: &str) -> String {
+        let end = self.turn(text).await;
+        end.outcome.unwrap().reply.unwrap().text
+    }
+
+    /// The text of the failure of a turn that does not.
+    pub(crate) async fn failure(&self, text: &str) -> String {
+        format!("{:?}", self.turn(text).await.outcome.unwrap_err())
+    }
+}

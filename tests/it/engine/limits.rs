@@ -1,0 +1,332 @@
+//! Every limit of a call: at it the call goes on, one beyond it ends.
+
+use super::fixture::Fixture;
+use agent_factory::config::Limits;
+use agent_factory::domain::ReceiptOutcome;
+use agent_factory::engine::{Grants, TurnFailure};
+
+async fn with(limits: Limits) -> Fixture {
+    Fixture::new(limits).await
+}
+
+async fn assert_exhausted(fixture: &Fixture, text: &str, limit: &str) {
+    let end = fixture.turn(text).await;
+    let Err(TurnFailure::Exhausted(why)) = end.outcome else {
+        panic!("{text}: {:?}", end.outcome);
+    };
+    assert!(why.contains(limit), "{text}: {why}");
+    assert_eq!(end.receipts[0].outcome, ReceiptOutcome::Exhausted);
+}
+
+#[tokio::test]
+async fn memory_of_the_engine() {
+    let fixture = with(Limits {
+        memory_bytes: 8 << 20,
+        ..Limits::default()
+    })
+    .await;
+    assert_exhausted(
+        &fixture,
+        "hoard",
+        "8388608 bytes of memory it may hold (memory_bytes)",
+    )
+    .await;
+    let end = fixture.turn("hoard").await;
+    let peak = end.receipts[0].memory_peak_bytes;
+    assert!(peak <= 8 << 20 && peak > 6 << 20, "{peak}");
+}
+
+#[tokio::test]
+async fn memory_of_a_tool() {
+    let fixture = with(Limits {
+        memory_bytes: 8 << 20,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture
+        .reply(r#"tool hostile__hold_memory {"n":5000000}"#)
+        .await;
+    assert_eq!(within, "call-1: ok 5000000");
+    let beyond = fixture
+        .reply(r#"tool hostile__hold_memory {"n":9000000}"#)
+        .await;
+    assert!(
+        beyond.contains("Exhausted") && beyond.contains("memory_bytes"),
+        "{beyond}"
+    );
+}
+
+#[tokio::test]
+async fn processor_time() {
+    let fixture = with(Limits {
+        turn_cpu_ms: 100,
+        ..Limits::default()
+    })
+    .await;
+    assert_exhausted(&fixture, "spin", "100 ms of processor time (turn_cpu_ms)").await;
+}
+
+#[tokio::test]
+async fn processor_time_of_tools_is_not_the_engines() {
+    let limits = Limits {
+        turn_cpu_ms: 1_000,
+        tool_cpu_ms: 1_200,
+        ..Limits::default()
+    };
+    let fixture = with(limits).await;
+    let end = fixture.turn("tool hostile__spin {}").await;
+    let reply = end.outcome.unwrap().reply.unwrap().text;
+    assert!(reply.contains("tool_cpu_ms"), "{reply}");
+    assert!(end.receipts[1].cpu_us > 1_200_000);
+    assert!(end.receipts[0].cpu_us < end.receipts[1].cpu_us);
+}
+
+#[tokio::test]
+async fn wall_clock() {
+    let fixture = with(Limits {
+        turn_ms: 200,
+        ..Limits::default()
+    })
+    .await;
+    assert_exhausted(&fixture, "sleep", "200 ms (turn_ms)").await;
+    let fixture = with(Limits {
+        tool_ms: 200,
+        ..Limits::default()
+    })
+    .await;
+    let reply = fixture.reply("tool hostile__sleep {}").await;
+    assert!(
+        reply.contains("Exhausted") && reply.contains("(tool_ms)"),
+        "{reply}"
+    );
+}
+
+#[tokio::test]
+async fn host_calls() {
+    let fixture = with(Limits {
+        host_calls: 10,
+        ..Limits::default()
+    })
+    .await;
+    let end = fixture.turn("call-host 10").await;
+    assert!(end.outcome.is_ok(), "{:?}", end.outcome);
+    assert_eq!(end.receipts[0].host_calls, 10);
+    assert_exhausted(&fixture, "call-host 11", "10 times (host_calls)").await;
+    let within = fixture.reply(r#"tool hostile__call_host {"n":10}"#).await;
+    assert!(within.contains("ok called"), "{within}");
+    let beyond = fixture.reply(r#"tool hostile__call_host {"n":11}"#).await;
+    assert!(beyond.contains("host_calls"), "{beyond}");
+}
+
+#[tokio::test]
+async fn bytes_of_one_host_call() {
+    let fixture = with(Limits {
+        host_call_bytes: 10_000,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture.reply(r#"tool hostile__big_call {"n":9000}"#).await;
+    assert!(within.contains("ok logged"), "{within}");
+    let beyond = fixture.reply(r#"tool hostile__big_call {"n":10001}"#).await;
+    assert!(beyond.contains("host_call_bytes"), "{beyond}");
+}
+
+#[tokio::test]
+async fn handles() {
+    let fixture = with(Limits {
+        handles: 50,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture
+        .reply(r#"tool hostile__many_handles {"n":40}"#)
+        .await;
+    assert!(within.contains("ok 40 handles"), "{within}");
+    let beyond = fixture
+        .reply(r#"tool hostile__many_handles {"n":51}"#)
+        .await;
+    assert!(beyond.contains("50 resources (handles)"), "{beyond}");
+}
+
+#[tokio::test]
+async fn tool_rounds() {
+    let fixture = with(Limits {
+        tool_rounds: 3,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture.reply("rounds 3 hostile__echo").await;
+    assert!(within.ends_with("left 0"), "{within}");
+    assert_exhausted(
+        &fixture,
+        "rounds 4 hostile__echo",
+        "3 batches of tools (tool_rounds)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tool_batch() {
+    let fixture = with(Limits {
+        tool_batch: 3,
+        tool_slots: 2,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture.turn("batch 3 hostile__echo").await;
+    assert_eq!(
+        within.receipts.len(),
+        4,
+        "more tools than slots wait for each other"
+    );
+    let reply = within.outcome.unwrap().reply.unwrap().text;
+    assert_eq!(reply, "call-0: ok {} | call-1: ok {} | call-2: ok {}");
+    assert_exhausted(
+        &fixture,
+        "batch 4 hostile__echo",
+        "more than 3 (tool_batch)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn tool_output() {
+    let fixture = with(Limits {
+        tool_output_bytes: 1_000,
+        ..Limits::default()
+    })
+    .await;
+    let end = fixture.turn(r#"tool hostile__big_output {"n":1000}"#).await;
+    assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Ok);
+    let end = fixture.turn(r#"tool hostile__big_output {"n":1001}"#).await;
+    assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Exhausted);
+    let reply = end.outcome.unwrap().reply.unwrap().text;
+    assert!(
+        reply.contains("1001 bytes, more than 1000 (tool_output_bytes)"),
+        "{reply}"
+    );
+    let huge = fixture
+        .reply(r#"tool hostile__big_output {"n":20000000}"#)
+        .await;
+    assert!(huge.contains("host_call_bytes"), "never copied: {huge}");
+}
+
+#[tokio::test]
+async fn appended_messages() {
+    let fixture = with(Limits {
+        append_messages: 5,
+        ..Limits::default()
+    })
+    .await;
+    let overlay = fixture.turn("append 5").await.outcome.unwrap();
+    assert_eq!(overlay.history.len(), 5);
+    assert_exhausted(
+        &fixture,
+        "append 6",
+        "5 messages to the history (append_messages)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn appended_bytes() {
+    let fixture = with(Limits {
+        append_bytes: 1_001,
+        ..Limits::default()
+    })
+    .await;
+    assert!(fixture.turn("append-bytes 1000").await.outcome.is_ok());
+    assert_exhausted(
+        &fixture,
+        "append-bytes 1001",
+        "1001 bytes to the history (append_bytes)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn reply_bytes() {
+    let fixture = with(Limits {
+        reply_bytes: 100,
+        ..Limits::default()
+    })
+    .await;
+    assert_eq!(fixture.reply("reply-bytes 100").await.len(), 100);
+    assert_exhausted(
+        &fixture,
+        "reply-bytes 101",
+        "101 bytes, more than 100 (reply_bytes)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn keys_and_values() {
+    let limits = Limits {
+        kv_keys: 3,
+        kv_key_bytes: 9,
+        ..Limits::default()
+    };
+    let mut fixture = with(limits).await;
+    fixture.grants = Grants::all();
+    let within = fixture.reply(r#"tool hostile__fill_keys {"n":3}"#).await;
+    assert!(within.contains("ok 3 keys"), "{within}");
+    let beyond = fixture.reply(r#"tool hostile__fill_keys {"n":4}"#).await;
+    assert!(
+        beyond.contains("no more than 3 keys in one conversation (kv_keys)"),
+        "{beyond}"
+    );
+    let limits = Limits {
+        kv_key_bytes: 8,
+        ..Limits::default()
+    };
+    let mut fixture = with(limits).await;
+    fixture.grants = Grants::all();
+    let beyond = fixture.reply(r#"tool hostile__fill_keys {"n":1}"#).await;
+    assert!(
+        beyond.contains("1 to 8 bytes (kv_key_bytes), not 9"),
+        "{beyond}"
+    );
+    let limits = Limits {
+        kv_value_bytes: 1,
+        ..Limits::default()
+    };
+    let mut fixture = with(limits).await;
+    fixture.grants = Grants::all();
+    let within = fixture.reply("tool hostile__count_agent {}").await;
+    assert!(within.contains("ok 1 at version 1"), "{within}");
+    let limits = Limits {
+        kv_value_bytes: 0,
+        ..Limits::default()
+    };
+    let mut fixture = with(limits).await;
+    fixture.grants = Grants::all();
+    let beyond = fixture.reply("tool hostile__count_agent {}").await;
+    assert!(
+        beyond.contains("at most 0 bytes (kv_value_bytes), not 1"),
+        "{beyond}"
+    );
+}
+
+#[tokio::test]
+async fn more_keys_than_a_page_are_listed_in_pages() {
+    let mut fixture = with(Limits::default()).await;
+    fixture.grants = Grants::all();
+    let reply = fixture.reply(r#"tool hostile__fill_keys {"n":250}"#).await;
+    assert!(reply.contains("ok 250 keys"), "{reply}");
+}
+
+#[tokio::test]
+async fn appended_memory() {
+    let fixture = with(Limits {
+        memory_append_bytes: 9,
+        ..Limits::default()
+    })
+    .await;
+    assert_eq!(fixture.reply("remember 123456789").await, "Ok(())");
+    let beyond = fixture.reply("remember 1234567890").await;
+    assert!(
+        beyond.contains("at most 9 bytes to the memory (memory_append_bytes)"),
+        "{beyond}"
+    );
+}

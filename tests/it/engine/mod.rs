@@ -1,0 +1,11 @@
+//! The component host against components that misbehave on request.
+
+mod artifacts;
+mod compile;
+mod compiler;
+mod fixture;
+mod isolation;
+mod limits;
+mod lookups;
+mod tools;
+mod turns;
