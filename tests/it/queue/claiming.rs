@@ -194,6 +194,18 @@ store_cases! {
         assert_eq!(queue.claim_only().await.lease.message_id, later);
     }
 
+    async fn a_message_that_fell_due_waits_again_where_the_clock_steps_back_before_its_moment(test) {
+        let queue = Driver::new(test).await;
+        let due = EPOCH.plus(SECOND);
+        queue.schedule("c", due).await;
+        queue.test.set_clock(due).await;
+        assert_eq!(queue.sweep().await.promoted, 1);
+        queue.test.set_clock(EPOCH).await;
+        assert!(queue.claim(9).await.is_empty());
+        queue.test.set_clock(due).await;
+        queue.claim_only().await;
+    }
+
     async fn nothing_overtakes_a_retry_even_where_the_clock_steps_back(test) {
         let queue = Driver::new(test).await;
         let due = EPOCH.plus(SECOND);
