@@ -101,6 +101,8 @@ CREATE INDEX conversations_ready ON conversations (pool, suspect, tenant_id, pri
 CREATE INDEX conversations_waiting ON conversations (due_at) WHERE state = 'waiting';
 -- What the expiry sweep reads.
 CREATE INDEX conversations_leased ON conversations (lease_until) WHERE state = 'leased';
+-- Whether a worker runs a suspect: it is given nothing beside one.
+CREATE INDEX conversations_suspect ON conversations (worker_id) WHERE state = 'leased' AND suspect = 1;
 -- What a resume and the figures of the queue read: conversations with something to do, and no others.
 CREATE INDEX conversations_busy ON conversations (tenant_id, agent_key, state, pool, due_at) WHERE state <> 'idle';
 

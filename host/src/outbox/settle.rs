@@ -98,6 +98,8 @@ pub async fn failed(
         .execute(conn)
         .await
         .map(drop))?;
+    // Whoever sleeps until the next lane falls due may have to sleep less.
+    tx.raise(Topic::Outbox);
     Ok(Failed::Retrying { after })
 }
 

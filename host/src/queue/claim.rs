@@ -33,8 +33,8 @@ pub struct ClaimRequest {
 pub struct Batch {
     /// At most one message of a conversation.
     pub claimed: Vec<Claimed>,
-    /// A suspect waits for an idle worker. A worker that sees this finishes what it has and claims again with nothing in
-    /// flight; otherwise, in a pool that is never idle, the suspect would wait for ever.
+    /// A suspect waits for an idle worker. A worker that sees this finishes what it has and claims again with
+    /// nothing in flight; otherwise, in a pool that is never idle, the suspect would wait for ever.
     pub suspects_waiting: bool,
 }
 
@@ -49,8 +49,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// How many workers were lost while they ran it.
     pub crashes: u32,
-    /// A worker was lost while it ran this message: it is alone in its batch, and is to be alone in its worker, so
-    /// that it takes no neighbour down.
+    /// A worker was lost while it ran this message: it is alone in its batch, and its worker is given nothing beside
+    /// it, so that it takes no neighbour down.
     pub suspect: bool,
 }
 
@@ -69,18 +69,23 @@ pub async fn claim(
     request: &ClaimRequest,
 ) -> Result<Batch, StoreError> {
     sweep(tx, policy, ids).await?;
-    let most = usize::try_from(request.max.min(MAX_CLAIM)).unwrap_or(0);
-    let mut turn = turn(tx, &request.pool).await?;
-    let mut claimed = Vec::new();
-    let idle = request.in_flight == 0;
+    let mut turn = turn(tx, &request.pool, &request.worker_id).await?;
     let before = (
         turn.tenant_id.clone(),
         turn.suspect_tenant_id.clone(),
         turn.suspect_last,
     );
+    let idle = request.in_flight == 0;
+    // A worker that says it is idle is believed: the claim that gave it a suspect may not have reached it.
+    let most = if turn.runs_suspect != 0 && !idle {
+        0
+    } else {
+        usize::try_from(request.max.min(MAX_CLAIM)).unwrap_or(0)
+    };
     let suspects = turn.suspects != 0;
     // Idle workers take suspects and other work by turns: neither kind starves the other.
     let suspect_first = idle && suspects && turn.suspect_last == 0;
+    let mut claimed = Vec::new();
     if most > 0 && suspect_first {
         claimed = take(
             tx,
@@ -213,8 +218,8 @@ struct Head<'a> {
     available_at: Timestamp,
 }
 
-/// The candidate's head, unless its agent is held or it is not to run yet: then it is not `ready` at all, and its state is
-/// computed afresh. Each such conversation is found once.
+/// The candidate's head, unless its agent is held or it is not to run yet: then it is not `ready` at all, and its
+/// state is computed afresh. Each such conversation is found once.
 fn head_of(candidate: &Candidate, now: Timestamp) -> Option<Head<'_>> {
     let due = candidate.head.not_before.is_none_or(|moment| moment <= now);
     match (&candidate.head.message_id, candidate.head.available_at) {

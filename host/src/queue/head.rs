@@ -18,7 +18,11 @@ pub(super) async fn rehead(tx: &mut Tx, conversations: &[Key<'_>]) -> Result<(),
         .bind(now)
         .fetch_all(conn)
         .await)?;
-    if states.iter().any(|state| state == "ready") {
+    // Also for one that waits: whoever sleeps until the next one falls due may have to sleep less.
+    if states
+        .iter()
+        .any(|state| matches!(state.as_str(), "ready" | "waiting"))
+    {
         tx.raise(Topic::Queue);
     }
     Ok(())

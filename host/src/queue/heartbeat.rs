@@ -59,6 +59,7 @@ pub async fn heartbeat(
         let alive = row.filter(|row| {
             row.lease_token == lease.token
                 && row.fence == lease.fence
+                && row.agent_key == lease.agent_key
                 && row.message_id == lease.message_id
                 && row.lease_until > now
         });

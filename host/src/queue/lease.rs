@@ -49,6 +49,7 @@ pub(super) async fn lock(tx: &mut Tx, lease: &Lease) -> Result<(Locked, bool), L
     let locked = locked.ok_or(LeaseError::Lost)?;
     let alive = locked.lease_token.as_ref() == Some(&lease.token)
         && locked.fence == lease.fence
+        && locked.agent_key == lease.agent_key
         && locked.leased_message_id.as_ref() == Some(&lease.message_id)
         && locked.lease_until.is_some_and(|until| until > now);
     Ok((locked, alive))

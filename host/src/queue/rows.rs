@@ -48,6 +48,7 @@ pub(super) struct Turn {
     pub(super) suspect_tenant_id: String,
     pub(super) suspect_last: i64,
     pub(super) suspects: i64,
+    pub(super) runs_suspect: i64,
 }
 
 /// Of [`super::sql::HEADS`].
@@ -75,6 +76,7 @@ pub(super) struct Head {
 /// Of [`super::sql::LOCK`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Locked {
+    pub(super) agent_key: AgentKey,
     pub(super) lease_token: Option<LeaseToken>,
     pub(super) fence: Fence,
     pub(super) lease_until: Option<Timestamp>,
@@ -101,6 +103,7 @@ pub(super) struct TurnRow {
 pub(super) struct Held {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
     pub(super) message_id: MessageId,
     pub(super) lease_token: LeaseToken,
     pub(super) fence: Fence,

@@ -113,11 +113,12 @@ pub const HOLD: &str = "
         resuming = 0, updated_at = $4
     WHERE tenant_id = $1 AND agent_key = $2";
 
-/// Whose turn it is in a pool, and whether suspects wait there. $1 pool.
+/// Whose turn it is in a pool, whether suspects wait there, and whether a worker runs one. $1 pool, $2 worker.
 pub const TURN: &str = "
     SELECT COALESCE(t.tenant_id, '') AS tenant_id, COALESCE(t.suspect_tenant_id, '') AS suspect_tenant_id,
         COALESCE(t.suspect_last, 0) AS suspect_last,
-        EXISTS (SELECT 1 FROM conversations WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects
+        EXISTS (SELECT 1 FROM conversations WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
+        EXISTS (SELECT 1 FROM conversations WHERE state = 'leased' AND suspect = 1 AND worker_id = $2) AS runs_suspect
     FROM (SELECT 1) AS one LEFT JOIN claim_turns t ON t.pool = $1";
 
 /// $1 pool, $2 tenant, $3 tenant of the last suspect, $4 whether that was the last claim of an idle worker.
@@ -197,7 +198,7 @@ pub const WORKER_BEATS: &str =
 
 /// What a lease is compared with. $1 tenant, $2 conversation, $3 the message the lease is for.
 pub const LOCK: &str = "
-    SELECT c.lease_token, c.fence, c.lease_until, c.message_id AS leased_message_id,
+    SELECT c.agent_key, c.lease_token, c.fence, c.lease_until, c.message_id AS leased_message_id,
         m.status, m.settled_token, m.attempts, m.max_attempts
     FROM conversations c
     JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = $3
@@ -214,7 +215,8 @@ pub const START: &str = "
 
 /// $1 batch of (tenant, conversation).
 pub const LEASES: &str = "
-    SELECT c.tenant_id, c.conversation_id, c.message_id, c.lease_token, c.fence, c.lease_until, c.lease_deadline
+    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until,
+        c.lease_deadline
     FROM json_each($1) j
     CROSS JOIN conversations c
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND c.state = 'leased'";

@@ -2,12 +2,17 @@
 
 use super::rows::{Candidate, Turn};
 use super::{batch, sql};
-use crate::domain::{Pool, TenantId};
+use crate::domain::{Pool, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
 
-pub(super) async fn turn(tx: &mut Tx, pool: &Pool) -> Result<Turn, StoreError> {
+pub(super) async fn turn(
+    tx: &mut Tx,
+    pool: &Pool,
+    worker_id: &WorkerId,
+) -> Result<Turn, StoreError> {
     Ok(on_tx!(tx, |conn| sqlx::query_as(sql::TURN)
         .bind(pool)
+        .bind(worker_id)
         .fetch_one(conn)
         .await)?)
 }

@@ -194,6 +194,18 @@ store_cases! {
         assert_eq!(queue.claim_only().await.lease.message_id, later);
     }
 
+    async fn a_message_that_fell_due_waits_again_where_the_clock_steps_back_before_its_moment(test) {
+        let queue = Driver::new(test).await;
+        let due = EPOCH.plus(SECOND);
+        queue.schedule("c", due).await;
+        queue.test.set_clock(due).await;
+        assert_eq!(queue.sweep().await.promoted, 1);
+        queue.test.set_clock(EPOCH).await;
+        assert!(queue.claim(9).await.is_empty());
+        queue.test.set_clock(due).await;
+        queue.claim_only().await;
+    }
+
     async fn nothing_overtakes_a_retry_even_where_the_clock_steps_back(test) {
         let queue = Driver::new(test).await;
         let due = EPOCH.plus(SECOND);
@@ -221,6 +233,36 @@ store_cases! {
         assert!(idle.claimed[0].suspect);
         assert_eq!((idle.claimed[0].attempt, idle.claimed[0].crashes), (2, 1));
         assert!(!idle.suspects_waiting);
+    }
+
+    async fn a_worker_that_runs_a_suspect_is_given_nothing_beside_it(test) {
+        let queue = Driver::new(test).await;
+        queue.enqueue("poison", "boom").await;
+        queue.crash().await;
+        queue.test.advance(SECOND).await;
+        let suspect = queue.claim_only().await;
+        queue.enqueue("good", "hi").await;
+        assert!(queue.claim_as(request("worker", 9, 1)).await.claimed.is_empty());
+        queue.complete(&suspect.lease).await.unwrap();
+        assert_eq!(queue.claim_as(request("worker", 9, 1)).await.claimed.len(), 1);
+    }
+
+    async fn a_worker_that_never_heard_of_its_suspect_goes_on(test) {
+        let queue = Driver::new(test).await;
+        queue.enqueue("poison", "boom").await;
+        queue.crash().await;
+        queue.test.advance(SECOND).await;
+        queue.claim_only().await;
+        queue.enqueue("good", "hi").await;
+        assert_eq!(conversations(&queue.claim(9).await), ["good"]);
+    }
+
+    async fn those_who_sleep_until_something_falls_due_hear_of_a_nearer_moment(test) {
+        let queue = Driver::new(test).await;
+        let mut listener = queue.db().signals().listen(Topic::Queue);
+        queue.schedule("c", EPOCH.plus(SECOND)).await;
+        listener.changed(Duration::MAX).await;
+        assert_eq!(queue.next_change().await, Some(SECOND));
     }
 
     async fn suspects_and_other_work_take_turns_with_idle_workers(test) {

@@ -62,6 +62,7 @@ store_cases! {
             Lease { fence, ..lease.clone() },
             Lease { message_id: other, ..lease.clone() },
             Lease { conversation_id, ..lease.clone() },
+            Lease { agent_key: "sales".parse().unwrap(), ..lease.clone() },
         ] {
             refused_everywhere(&queue, &wrong).await;
         }
