@@ -189,7 +189,7 @@ fn queue_policy(config: &Config) -> queue::Policy {
     queue::Policy {
         default_priority: Priority::clamped(i64::from(config.queue.default_priority)),
         max_attempts: config.queue.max_attempts,
-        retry: retry_policy(config),
+        retry: config.retry.clone(),
         lease: config.lease.lease(),
         lease_total: Duration::from_millis(config.lease.max_total_ms),
         promote_batch: config.queue.promote_batch,
@@ -198,21 +198,12 @@ fn queue_policy(config: &Config) -> queue::Policy {
     }
 }
 
-fn retry_policy(config: &Config) -> queue::RetryPolicy {
-    queue::RetryPolicy {
-        base: Duration::from_millis(config.retry.base_delay_ms),
-        max: Duration::from_millis(config.retry.max_delay_ms),
-        factor: config.retry.factor,
-        jitter_ratio: config.retry.jitter_ratio,
-    }
-}
-
 fn outbox_policy(config: &Config) -> outbox::Policy {
     outbox::Policy {
         lease: Duration::from_millis(config.outbox.lease_ms),
         lease_total: Duration::from_millis(config.lease.max_total_ms),
         max_attempts: config.telegram.delivery_attempts_max,
-        retry: retry_policy(config),
+        retry: config.retry.clone(),
         promote_batch: config.queue.promote_batch,
         sweep_batch: config.queue.sweep_batch,
     }

@@ -48,7 +48,10 @@ pub(crate) fn place_in_skill_folders(workspace: &Workspace) -> Result<()> {
             demo(workspace).join("skills").join(package),
             workspace.root.join("examples").join(package),
         ];
-        for folder in folders.iter().filter(|folder| folder.join("SKILL.md").is_file()) {
+        for folder in folders
+            .iter()
+            .filter(|folder| folder.join("SKILL.md").is_file())
+        {
             let to = folder.join("scripts").join(format!("{package}.wasm"));
             copy_if_different(&guest.published(workspace), &to)?;
         }

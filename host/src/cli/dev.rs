@@ -63,7 +63,12 @@ pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
 }
 
 fn make_state_folder(folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder)
+    use std::os::unix::fs::DirBuilderExt as _;
+    // The database holds what people wrote: nobody else on this machine is to read it.
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder
+        .create(folder)
         .with_context(|| format!("make the state folder {}", folder.display()))
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const QUANTITIES: &[Quantity] = &[
     whole("queue.default_priority", 0, 100, "(higher goes first)"),
-    whole("queue.claim_batch_size", 1, 1_000, "conversations"),
+    whole("queue.claim_batch_size", 1, 256, "conversations"),
     whole("queue.max_attempts", 1, 100, "attempts"),
     whole("queue.max_payload_bytes", 1 << 10, 16 << 20, "bytes"),
     whole("queue.poll_ms", 10, 60_000, "milliseconds"),

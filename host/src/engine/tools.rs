@@ -56,25 +56,34 @@ fn full_name(skill: &TurnSkill, tool: &Tool) -> String {
 
 /// Run a batch in parallel, as far as there are slots; outcomes in the order of the requests.
 ///
-/// What is wrong with one request is its own outcome, shown to the model. Only a batch too many or
-/// too large, or the end of the turn, ends the call.
+/// What is wrong with one request is its own outcome, shown to the model: no round left for it and no
+/// place in the largest batch, too. So an engine can let the model conclude with what it has. Only the
+/// end of the turn ends the call.
 pub(super) async fn run_batch(
     session: &Arc<Session>,
     requests: Vec<ToolRequest>,
 ) -> Result<Vec<ToolResult>, Stop> {
-    let round = next_round(session, requests.len())?;
+    let round = next_round(session);
+    let most = usize::try_from(session.limits.tool_batch).unwrap_or(usize::MAX);
     let Some(host) = &session.host else {
         return Err(Stop::Misuse("no tool can be called here".to_owned()));
     };
     let mut ids = HashSet::new();
     let mut running = Vec::with_capacity(requests.len());
-    for request in requests {
-        let key = idempotency_key(&session.turn_id, round, &request.id);
-        let prepared = if ids.insert(request.id.clone()) {
-            prepare(host, session, &request, key).await
-        } else {
-            let text = format!("the id {:?} is used twice in one batch", request.id);
-            Err(ToolError::InvalidArguments(text))
+    for (place, request) in requests.into_iter().enumerate() {
+        let prepared = match &round {
+            Err(none_left) => Err(none_left.clone()),
+            Ok(_) if place >= most => Err(ToolError::Exhausted(format!(
+                "more than {most} tools in one batch (tool_batch); ask again in the next one"
+            ))),
+            Ok(_) if !ids.insert(request.id.clone()) => {
+                let text = format!("the id {:?} is used twice in one batch", request.id);
+                Err(ToolError::InvalidArguments(text))
+            }
+            Ok(round) => {
+                let key = idempotency_key(&session.turn_id, *round, &request.id);
+                prepare(host, session, &request, key).await
+            }
         };
         let call = prepared.map(|call| {
             let run = run_tool(host.clone(), Arc::clone(session), call);
@@ -103,18 +112,13 @@ async fn finish(call: Result<JoinHandle<Outcome>, ToolError>) -> Outcome {
     }
 }
 
-fn next_round(session: &Session, batch: usize) -> Result<u32, Stop> {
+/// The number of this batch, while there are rounds left.
+fn next_round(session: &Session) -> Result<u32, ToolError> {
     let limits: &Limits = &session.limits;
-    if u32::try_from(batch).unwrap_or(u32::MAX) > limits.tool_batch {
-        return Err(Stop::Exhausted(format!(
-            "the engine asked for {batch} tools at once, more than {} (tool_batch)",
-            limits.tool_batch
-        )));
-    }
     let mut changes = session.changes();
     if changes.tool_rounds >= limits.tool_rounds {
-        return Err(Stop::Exhausted(format!(
-            "the turn used all its {} batches of tools (tool_rounds)",
+        return Err(ToolError::Exhausted(format!(
+            "the turn used all its {} batches of tools (tool_rounds); answer with what is there",
             limits.tool_rounds
         )));
     }

@@ -1,4 +1,5 @@
 use crate::clock::Ids;
+pub use crate::config::Retry as RetryPolicy;
 use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -28,32 +29,6 @@ pub struct Policy {
     pub sweep_batch: u32,
     /// The largest payload, bytes of its JSON.
     pub max_payload_bytes: usize,
-}
-
-/// When a failed attempt is followed by the next.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RetryPolicy {
-    /// Before the second attempt.
-    pub base: Duration,
-    /// Before any attempt, at most.
-    pub max: Duration,
-    /// How much longer each wait is than the one before.
-    pub factor: f64,
-    /// The share of a wait that is left to chance, 0 to 1, so that what failed together does not return together.
-    pub jitter_ratio: f64,
-}
-
-impl RetryPolicy {
-    /// How long to wait after the `attempt`-th attempt (1-based) failed: `base * factor^(attempt - 1)`, at most
-    /// `max`, less up to `jitter_ratio` of it. `random` is in 0 (nothing less) to 1.
-    #[must_use]
-    pub fn delay(&self, attempt: u32, random: f64) -> Duration {
-        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-        let grown = self.base.as_secs_f64() * self.factor.powi(exponent);
-        let whole = grown.min(self.max.as_secs_f64());
-        let kept = 1.0 - self.jitter_ratio.clamp(0.0, 1.0) * random.clamp(0.0, 1.0);
-        Duration::try_from_secs_f64(whole * kept).unwrap_or(self.max)
-    }
 }
 
 /// What a failed attempt wants next.
@@ -123,10 +98,7 @@ pub(crate) fn backoff(
     Ok(match retry {
         Retry::Never => None,
         Retry::After(wait) => Some(wait.min(LONGEST_RETRY_AFTER)),
-        Retry::Backoff => {
-            let random = f64::from(u32::from_be_bytes(ids.bytes()?)) / f64::from(u32::MAX);
-            Some(policy.delay(attempt, random))
-        }
+        Retry::Backoff => Some(policy.delay(attempt, u64::from_be_bytes(ids.bytes()?))),
     })
 }
 
@@ -143,48 +115,23 @@ pub(crate) fn clipped(text: &str) -> &str {
 mod tests {
     use super::*;
 
-    const POLICY: RetryPolicy = RetryPolicy {
-        base: Duration::from_secs(1),
-        max: Duration::from_secs(120),
-        factor: 2.0,
-        jitter_ratio: 0.1,
-    };
-
-    #[test]
-    fn a_wait_doubles_until_it_reaches_the_longest() {
-        let waits =
-            [1, 2, 3, 7, 8, 9, u32::MAX].map(|attempt| POLICY.delay(attempt, 0.0).as_secs());
-        assert_eq!(waits, [1, 2, 4, 64, 120, 120, 120]);
-    }
-
-    #[test]
-    fn chance_shortens_a_wait_by_no_more_than_its_share() {
-        assert_eq!(POLICY.delay(1, 1.0), Duration::from_millis(900));
-        assert_eq!(POLICY.delay(20, 1.0), Duration::from_secs(108));
-        assert_eq!(POLICY.delay(1, 7.0), Duration::from_millis(900));
-    }
-
-    #[test]
-    fn a_policy_of_nonsense_waits_no_longer_than_the_longest() {
-        let nonsense = RetryPolicy {
-            factor: f64::NAN,
-            jitter_ratio: f64::NAN,
-            ..POLICY
-        };
-        assert!(nonsense.delay(3, 0.5) <= POLICY.max);
-    }
-
     #[test]
     fn a_retry_after_is_taken_at_its_word_up_to_an_hour() {
         let ids = Ids::seeded(1);
         let hour = Retry::After(Duration::from_hours(1));
         let beyond = Retry::After(Duration::from_secs(3601));
         for retry in [hour, beyond] {
-            let wait = backoff(&POLICY, retry, 1, 2, &ids).unwrap();
+            let wait = backoff(&RetryPolicy::default(), retry, 1, 2, &ids).unwrap();
             assert_eq!(wait, Some(Duration::from_hours(1)));
         }
-        assert_eq!(backoff(&POLICY, hour, 2, 2, &ids).unwrap(), None);
-        assert_eq!(backoff(&POLICY, Retry::Never, 1, 2, &ids).unwrap(), None);
+        assert_eq!(
+            backoff(&RetryPolicy::default(), hour, 2, 2, &ids).unwrap(),
+            None
+        );
+        assert_eq!(
+            backoff(&RetryPolicy::default(), Retry::Never, 1, 2, &ids).unwrap(),
+            None
+        );
     }
 
     #[test]

@@ -92,7 +92,7 @@ impl Telegram {
         };
         let status = answer.status().as_u16();
         match read(answer).await {
-            Ok(answer) => judge(status, answer),
+            Ok(answer) => judge(status, &answer),
             Err(reason) => retry(format!("status {status}: {reason}"), None),
         }
     }
@@ -114,7 +114,7 @@ async fn read(mut answer: reqwest::Response) -> Result<Answer, String> {
 }
 
 /// What an answer means for the message.
-fn judge(status: u16, answer: Answer) -> Sent {
+fn judge(status: u16, answer: &Answer) -> Sent {
     if answer.ok {
         let id = answer.result.message_id;
         return Sent::Delivered {

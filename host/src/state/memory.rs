@@ -1,7 +1,7 @@
 //! The agent's memory: dated notes and `MEMORY.md`, which are workspace documents.
 //!
 //! Search is by words: a paragraph scores by how often it has the words that few paragraphs have. It reads the
-//! latest [`DOCUMENTS_MAX`] documents; no index is kept.
+//! latest 200 documents; no index is kept.
 
 use crate::domain::{Digest, DocumentPath, Lease, MemoryHit, Timestamp};
 use crate::store::{StoreError, Tx, on_tx};

@@ -3,7 +3,7 @@
 //! `Db` is a concrete enum over the databases we run on, with no repository traits: operations live in the
 //! folder of their duty, each with its SQL beside it, and run on a [`Tx`]. A write is a closure handed to
 //! [`Db::write`]. On SQLite one task owns the only writing connection and commits many callers' writes at
-//! once ([`writer`]); a caller that goes away (a dropped HTTP request) cannot stop half way through its write.
+//! once (`store/writer.rs`); a caller that goes away (a dropped HTTP request) cannot stop half way through its write.
 //!
 //! The database's clock is the only wall clock of the system: [`Tx::now`]. Only tests can set it.
 

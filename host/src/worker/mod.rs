@@ -1,7 +1,7 @@
 //! The worker: claims turns, runs them, and delivers what they reply.
 //!
 //! It is a library over [`ControlPlane`], the same in one process and on a machine of its own. Three loops, each a
-//! wait and a tick: [`turns`] claims and runs, [`heartbeat`] prolongs what runs, [`delivery`] sends. A worker keeps
+//! wait and a tick: `turns` claims and runs, `heartbeat` prolongs what runs, `delivery` sends. A worker keeps
 //! nothing that another could not do without: kill it at any point, and its leases run out.
 
 mod delivery;

@@ -29,7 +29,7 @@ impl Office {
         let queue = Driver::new(test).await;
         let policy = Policy {
             max_attempts: 3,
-            retry: queue.policy.retry,
+            retry: queue.policy.retry.clone(),
             lease: Duration::from_secs(30),
             lease_total: Duration::from_secs(60),
             promote_batch: 100,

@@ -16,10 +16,8 @@ pub(crate) fn policy() -> Policy {
         default_priority: Priority::default(),
         max_attempts: 3,
         retry: RetryPolicy {
-            base: Duration::from_secs(1),
-            max: Duration::from_secs(120),
-            factor: 2.0,
             jitter_ratio: 0.0,
+            ..RetryPolicy::default()
         },
         lease: Duration::from_secs(60),
         lease_total: Duration::from_secs(300),

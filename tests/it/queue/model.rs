@@ -207,7 +207,7 @@ impl Model {
     /// What ended leases do to their messages.
     fn sweep(&mut self) {
         let (now, most) = (self.now, self.queue.policy.max_attempts);
-        let retry = self.queue.policy.retry;
+        let retry = self.queue.policy.retry.clone();
         for conversation in self.conversations.values_mut() {
             let ended = conversation.in_flight.take_if(|flight| flight.until <= now);
             let Some(flight) = ended.filter(|flight| flight.started) else {
@@ -219,7 +219,7 @@ impl Model {
             if message.attempts >= most {
                 message.settled = Some(None);
             } else {
-                message.not_before = Some(now.plus(retry.delay(message.attempts, 0.0)));
+                message.not_before = Some(now.plus(retry.delay(message.attempts, 0)));
             }
         }
     }

@@ -147,7 +147,7 @@ impl LocalControl {
     }
 
     pub(super) async fn let_lane_go(&self, lane: LaneLease) -> Result<(), ControlError> {
-        self.leased(move |tx| Box::pin(async move { Ok(outbox::release(tx, &lane).await?) }))
+        self.leased(move |tx| Box::pin(async move { outbox::release(tx, &lane).await }))
             .await
     }
 }
