@@ -1,6 +1,24 @@
-//! Agent Factory.
+#![doc = include_str!("../README.md")]
 
-pub mod clock;
-pub mod config;
-pub mod domain;
+// In the order a message meets them.
+pub mod ingress;
+pub mod identity;
+pub mod queue;
+pub mod control;
+pub mod hydration;
+pub mod worker;
 pub mod engine;
+pub mod state;
+pub mod outbox;
+pub mod reply;
+
+// What they stand on, and what puts them together.
+pub mod domain;
+pub mod store;
+pub mod secrets;
+pub mod artifacts;
+pub mod workspace;
+pub mod config;
+pub mod clock;
+pub mod app;
+pub mod cli;

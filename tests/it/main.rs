@@ -1,3 +1,7 @@
 //! The integration tests, one binary.
 
+mod crash;
 mod engine;
+mod flow;
+mod outbox;
+mod queue;

@@ -1,4 +1,39 @@
+//! `[limits]`: what one call of a component may take.
+
+use super::bounds::{Quantity, whole};
 use serde::{Deserialize, Serialize};
+
+pub(super) const QUANTITIES: &[Quantity] = &[
+    whole("limits.engine_slots", 1, 1_024, "turns"),
+    whole("limits.tool_slots", 1, 4_096, "tool calls"),
+    whole("limits.memory_bytes", 64 << 10, 4 << 30, "bytes"),
+    whole("limits.table_elements", 1, 10_000_000, "elements"),
+    whole("limits.handles", 1, 1_000_000, "handles"),
+    whole("limits.turn_ms", 1, 3_600_000, "milliseconds"),
+    whole("limits.turn_cpu_ms", 1, 3_600_000, "milliseconds"),
+    whole("limits.tool_ms", 1, 3_600_000, "milliseconds"),
+    whole("limits.tool_cpu_ms", 1, 3_600_000, "milliseconds"),
+    whole("limits.host_calls", 1, 10_000_000, "calls"),
+    whole("limits.host_call_bytes", 1 << 10, 256 << 20, "bytes"),
+    whole("limits.tool_rounds", 1, 1_000, "batches"),
+    whole("limits.tool_batch", 1, 1_000, "tools"),
+    whole("limits.tool_argument_bytes", 2, 64 << 20, "bytes"),
+    whole("limits.tool_output_bytes", 1, 64 << 20, "bytes"),
+    whole("limits.append_messages", 1, 10_000, "messages"),
+    whole("limits.append_bytes", 1, 256 << 20, "bytes"),
+    whole("limits.reply_bytes", 1, 1 << 20, "bytes"),
+    whole("limits.log_lines", 0, 100_000, "lines"),
+    whole("limits.log_line_bytes", 16, 1 << 20, "bytes"),
+    whole("limits.kv_key_bytes", 1, 1_024, "bytes"),
+    whole("limits.kv_value_bytes", 1, 16 << 20, "bytes"),
+    whole("limits.kv_keys", 0, 1_000_000, "keys"),
+    whole("limits.memory_append_bytes", 0, 16 << 20, "bytes"),
+    whole("limits.memory_hits", 1, 1_000, "hits"),
+    whole("limits.output_tokens", 1, 1_000_000, "tokens"),
+    whole("limits.component_bytes", 8, 1 << 30, "bytes"),
+    whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
+    whole("limits.compile_memory_bytes", 16 << 20, 64 << 30, "bytes"),
+];
 
 /// What one call of a component may take (`[limits]`). Every value is a hard bound: at it a call
 /// goes on, one beyond it ends with an error that names the limit and its value.

@@ -57,3 +57,12 @@ pub struct HistoryMessage {
     /// When, by the database's clock; none while the turn that wrote it has not completed.
     pub at: Option<Timestamp>,
 }
+
+/// What an engine sends to the person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// Markdown.
+    pub text: String,
+    /// Attachments.
+    pub files: Vec<File>,
+}

@@ -4,6 +4,7 @@
 //! themselves, and every other folder may use them.
 
 mod digest;
+mod grants;
 mod ids;
 mod lease;
 mod message;
@@ -15,12 +16,13 @@ mod time;
 mod tool;
 
 pub use digest::{Digest, DigestError};
+pub use grants::Grants;
 pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
     SkillName, TenantId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
-pub use message::{HistoryMessage, Part, Role, ToolRequest, ToolResult};
+pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
 pub use receipt::{Invocation, Receipt, ReceiptLine, ReceiptOutcome};

@@ -106,6 +106,15 @@ impl ComponentHost {
         &self.0.compatibility
     }
 
+    /// What artifacts must be compiled for to run here.
+    #[must_use]
+    pub fn platform(&self) -> crate::artifacts::Platform {
+        crate::artifacts::Platform {
+            compatibility: self.0.compatibility.clone(),
+            target: runtime::target_name(),
+        }
+    }
+
     /// Verify, map and link an engine adapter; at once where it is cached.
     ///
     /// # Errors

@@ -30,7 +30,6 @@ mod compiler;
 mod component;
 mod deserialize;
 mod dispatcher;
-mod grants;
 mod history;
 mod host;
 mod kv_overlay;
@@ -49,6 +48,7 @@ mod tools;
 mod trap;
 mod turn;
 
+pub use crate::domain::{Grants, Reply};
 pub use artifact::{
     ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Untrusted, Verified,
 };
@@ -56,8 +56,7 @@ pub use compile::{CompileError, ComponentKind, Described, compile_component};
 pub use compile_child::compile_child_main;
 pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
-pub use grants::Grants;
 pub use host::{ComponentHost, LoadError};
 pub use lookups::{LookupError, Lookups};
 pub use runtime::HostError;
-pub use turn::{Overlay, Reply, TurnEnd, TurnFailure, TurnInput, TurnSkill};
+pub use turn::{Overlay, TurnEnd, TurnFailure, TurnInput, TurnSkill};

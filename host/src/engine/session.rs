@@ -3,9 +3,10 @@
 use super::host::ComponentHost;
 use super::kv_overlay::KvOverlay;
 use super::stop::Stop;
-use super::turn::{Overlay, Reply, TurnInput, TurnSkill};
+use super::turn::{Overlay, TurnInput, TurnSkill};
 use super::{LookupError, Lookups};
 use crate::config::Limits;
+use crate::domain::Reply;
 use crate::domain::{
     DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit, MessageId,
     Receipt, Section, TurnMode,

@@ -2,7 +2,7 @@
 
 use super::{Grants, Lookups, SkillComponent};
 use crate::domain::{
-    DocumentPath, File, HistoryMessage, KvWrite, MessageId, Receipt, Section, SkillName, Tool,
+    DocumentPath, HistoryMessage, KvWrite, MessageId, Receipt, Reply, Section, SkillName, Tool,
     TurnMode,
 };
 use std::collections::BTreeMap;
@@ -70,15 +70,6 @@ pub struct Overlay {
     pub memory: Vec<String>,
     /// The last state of each key of the conversation's scope that was written.
     pub kv: Vec<KvWrite>,
-}
-
-/// What to send to the person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// Markdown.
-    pub text: String,
-    /// Attachments.
-    pub files: Vec<File>,
 }
 
 /// Why a turn gave nothing to store, by what should happen next.

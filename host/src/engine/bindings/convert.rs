@@ -1,11 +1,12 @@
 //! Version 0.1's types to domain types and back.
 
 use super::v0_1::{adapter, turns, types};
+use crate::domain::Reply;
 use crate::domain::{
     Content, File, Hints, HistoryMessage, Part, Role, Section, Timestamp, Tool, ToolError,
     ToolName, ToolOutput, ToolRequest, ToolResult, TurnMode,
 };
-use crate::engine::turn::{Reply, TurnFailure};
+use crate::engine::turn::TurnFailure;
 use std::time::Duration;
 
 /// A tool whose name is none; says why.

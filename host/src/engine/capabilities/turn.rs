@@ -1,5 +1,6 @@
 //! `turns`: the turn at hand, as an engine sees it.
 
+use crate::domain::Reply;
 use crate::domain::{HistoryMessage, Part, ToolRequest, ToolResult};
 use crate::engine::bindings::v0_1::turns::{
     self, HistoryPage, Host, HostTurn, Message, Mode, Section,
@@ -9,7 +10,6 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use crate::engine::tools;
-use crate::engine::turn::Reply;
 use crate::engine::{history, size};
 use wasmtime::component::Resource;
 

@@ -42,6 +42,13 @@ impl Guest for HostileEngine {
                 }
             }
             "sleep" => std::thread::sleep(std::time::Duration::from_secs(24 * 60 * 60)),
+            // Sleeps in its first attempt, and answers in any later one.
+            "stall-once" => {
+                if turn.attempt() == 1 {
+                    std::thread::sleep(std::time::Duration::from_secs(24 * 60 * 60));
+                }
+                answer(&turn, rest);
+            }
             "append" => {
                 for _ in 0..number() {
                     turn.append(&message("words"));

@@ -1,6 +1,6 @@
 //! What one skill may touch for one agent.
 
-use crate::domain::KvScope;
+use super::KvScope;
 use serde::{Deserialize, Serialize};
 
 /// The capabilities granted to a skill: what it asks for in `config/capabilities.toml`, as far as
@@ -51,7 +51,7 @@ impl Grants {
     }
 
     /// The line of `config/capabilities.toml` that would allow `scope` too.
-    pub(super) fn line_to_allow(self, scope: KvScope) -> String {
+    pub(crate) fn line_to_allow(self, scope: KvScope) -> String {
         let agent = self.kv_agent || scope == KvScope::Agent;
         let conversation = self.kv_conversation || scope == KvScope::Conversation;
         line(
@@ -61,7 +61,7 @@ impl Grants {
     }
 
     /// The line of `config/capabilities.toml` that would allow reading (or appending to) the memory.
-    pub(super) fn line_to_allow_memory(self, append: bool) -> String {
+    pub(crate) fn line_to_allow_memory(self, append: bool) -> String {
         let read = self.memory_read || !append;
         let append = self.memory_append || append;
         line("memory", &[("read", read), ("append", append)])

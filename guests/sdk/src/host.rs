@@ -1,0 +1,16 @@
+//! Where a call into the host goes: to the imports of the component, or to the fakes of a test.
+//!
+//! A call into an import outside of WebAssembly would abort the process. The fakes have the shape
+//! of the generated bindings, so that everything above this file is the same code in both.
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::{
+    engine::agent_factory::guest::turns::Turn,
+    skill::agent_factory::guest::{config, key_value, logging, memory},
+};
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::testing::{
+    FakeTurn as Turn,
+    fakes::{config, key_value, logging, memory},
+};

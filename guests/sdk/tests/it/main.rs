@@ -1,0 +1,7 @@
+//! What the attributes make of functions, and what the fakes promise.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod capabilities;
+mod tools;
+mod turns;

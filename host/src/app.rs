@@ -1,0 +1,230 @@
+//! The only place where parts are put together.
+
+use crate::artifacts::Admission;
+use crate::clock::{Ids, NoRandomness};
+use crate::config::Config;
+use crate::control::{LocalControl, Policies};
+use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
+use crate::ingress::{self, Ingress};
+use crate::queue::Priority;
+use crate::reply::Telegram;
+use crate::secrets::{MasterKey, MasterKeyError};
+use crate::store::{ClockSource, Db, StoreError};
+use crate::worker::{Settings, Worker};
+use crate::{hydration, outbox, queue};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// Labels the signing key among those that follow from the master key.
+const SIGNING_KEY: &str = "compiled components: ed25519 v1";
+
+/// Why a process cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No usable master key.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// No usable database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No WebAssembly host on this machine.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// No TLS.
+    #[error("start the HTTP client")]
+    Http(#[from] reqwest::Error),
+    /// No randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+}
+
+/// A control plane and a worker in one process.
+pub struct App {
+    /// Where everything is.
+    pub db: Db,
+    /// Ids for what this process makes.
+    pub ids: Ids,
+    /// What secrets are sealed with.
+    pub master_key: Arc<MasterKey>,
+    /// Checks and compiles components.
+    pub admission: Admission,
+    config: Config,
+    host: ComponentHost,
+    closing: CancellationToken,
+}
+
+impl App {
+    /// Open the database and start the WebAssembly host. Components are compiled by `program`, which is this
+    /// program: `program compile-component`.
+    ///
+    /// # Errors
+    /// What is missing, and what to do.
+    pub async fn open(
+        config: Config,
+        clock: ClockSource,
+        ids: Ids,
+        program: PathBuf,
+    ) -> Result<Self, StartError> {
+        let master_key = MasterKey::from_config(&config.secrets)?;
+        let path = config.database.url.sqlite_path();
+        let db = Db::open_sqlite(path, config.database.readers, clock).await?;
+        let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
+        let host = ComponentHost::new(config.limits.clone(), signer.verifier())?;
+        let compiler = Compiler {
+            program,
+            limits: config.limits.clone(),
+        };
+        let admission = Admission::new(db.clone(), compiler, signer, host.platform());
+        let closing = CancellationToken::new();
+        Ok(Self {
+            db,
+            ids,
+            master_key: Arc::new(master_key),
+            admission,
+            config,
+            host,
+            closing,
+        })
+    }
+
+    /// The effective configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The queue's policy, as configured.
+    #[must_use]
+    pub fn queue_policy(&self) -> queue::Policy {
+        queue_policy(&self.config)
+    }
+
+    /// The control plane of this process, for a worker in it.
+    #[must_use]
+    pub fn control(&self) -> LocalControl {
+        let policies = Policies {
+            queue: self.queue_policy(),
+            outbox: outbox_policy(&self.config),
+            hydration: hydration_policy(&self.config),
+            kv_keys: self.config.limits.kv_keys,
+            poll: Duration::from_millis(self.config.queue.poll_ms),
+        };
+        let master_key = Arc::clone(&self.master_key);
+        LocalControl::new(
+            self.db.clone(),
+            self.ids.clone(),
+            policies,
+            master_key,
+            self.closing.clone(),
+        )
+    }
+
+    /// A worker in this process.
+    ///
+    /// # Errors
+    /// Where no HTTP client can be made, or no id.
+    pub fn worker(&self) -> Result<Worker, StartError> {
+        let config = &self.config;
+        let timeout = Duration::from_millis(config.telegram.send_timeout_ms);
+        let telegram = Telegram::new(config.telegram.api_base.clone(), timeout)?;
+        let settings = Settings {
+            worker_id: self.ids.worker()?,
+            pool: crate::domain::Pool::default(),
+            slots: config.limits.engine_slots,
+            claim_max: config.queue.claim_batch_size,
+            delivery_slots: config.outbox.batch,
+            claim_wait: CLAIM_WAIT,
+            heartbeat_every: config.lease.heartbeat(),
+            drain: Duration::from_millis(config.server.shutdown_grace_ms),
+            snapshots_max: config.hydration.snapshot_cache_entries,
+        };
+        Ok(Worker::new(
+            settings,
+            Arc::new(self.control()),
+            self.host.clone(),
+            telegram,
+        ))
+    }
+
+    /// Serve HTTP on `listener` until `stop`.
+    ///
+    /// # Errors
+    /// Where the listener breaks.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> std::io::Result<()> {
+        let ingress = Ingress {
+            db: self.db.clone(),
+            ids: self.ids.clone(),
+            policy: self.queue_policy(),
+        };
+        ingress::serve(listener, &self.config.server, ingress, stop).await
+    }
+
+    /// Run `worker` until `stop`: running turns finish or are given back.
+    pub async fn work(&self, worker: Worker, stop: CancellationToken) {
+        let closing = self.closing.clone();
+        let close = async {
+            stop.cancelled().await;
+            closing.cancel();
+        };
+        tokio::join!(worker.run(stop.clone()), close);
+    }
+
+    /// Close the database: what was handed to it is stored first.
+    pub async fn close(self) {
+        self.db.close().await;
+    }
+}
+
+/// How long one claim of an in-process worker waits for work. It is woken by what this process commits.
+const CLAIM_WAIT: Duration = Duration::from_secs(20);
+
+fn queue_policy(config: &Config) -> queue::Policy {
+    queue::Policy {
+        default_priority: Priority::clamped(i64::from(config.queue.default_priority)),
+        max_attempts: config.queue.max_attempts,
+        retry: retry_policy(config),
+        lease: config.lease.lease(),
+        lease_total: Duration::from_millis(config.lease.max_total_ms),
+        promote_batch: config.queue.promote_batch,
+        sweep_batch: config.queue.sweep_batch,
+        max_payload_bytes: usize::try_from(config.queue.max_payload_bytes).unwrap_or(usize::MAX),
+    }
+}
+
+fn retry_policy(config: &Config) -> queue::RetryPolicy {
+    queue::RetryPolicy {
+        base: Duration::from_millis(config.retry.base_delay_ms),
+        max: Duration::from_millis(config.retry.max_delay_ms),
+        factor: config.retry.factor,
+        jitter_ratio: config.retry.jitter_ratio,
+    }
+}
+
+fn outbox_policy(config: &Config) -> outbox::Policy {
+    outbox::Policy {
+        lease: Duration::from_millis(config.outbox.lease_ms),
+        lease_total: Duration::from_millis(config.lease.max_total_ms),
+        max_attempts: config.telegram.delivery_attempts_max,
+        retry: retry_policy(config),
+        promote_batch: config.queue.promote_batch,
+        sweep_batch: config.queue.sweep_batch,
+    }
+}
+
+fn hydration_policy(config: &Config) -> hydration::Policy {
+    let chars = |value: u32| usize::try_from(value).unwrap_or(usize::MAX);
+    hydration::Policy {
+        document_chars_max: chars(config.hydration.document_chars_max),
+        documents_chars_max_total: chars(config.hydration.documents_chars_max_total),
+        memory_window_days: config.hydration.memory_window_days,
+        history_messages: config.hydration.history_messages,
+        ..hydration::Policy::default()
+    }
+}

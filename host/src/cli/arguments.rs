@@ -1,0 +1,131 @@
+use crate::config::Limits;
+use crate::config::{self, ApiBase, Config};
+use crate::engine::ComponentKind;
+use anyhow::Context as _;
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Host OpenClaw-style agents of many tenants, their engines and skills as sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "agent-factory", version)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run everything in one process, with a demo agent to chat with.
+    Dev(Dev),
+    /// See what is configured.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check, describe and compile one component from stdin to stdout; for this program's own use.
+    #[command(hide = true)]
+    CompileComponent {
+        /// What it is to be.
+        #[arg(long)]
+        kind: ComponentKind,
+        /// The limits, as JSON.
+        #[arg(long, value_parser = parse_limits)]
+        limits: Box<Limits>,
+    },
+}
+
+fn parse_limits(text: &str) -> Result<Box<Limits>, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print every effective value with its bound and unit, and no secret; the output is a configuration file.
+    Show {
+        #[command(flatten)]
+        config: ConfigArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigArguments {
+    /// A TOML file; `AGENT_FACTORY_SECTION__KEY` variables override it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+impl ConfigArguments {
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        Ok(Config::load(
+            self.config.as_deref(),
+            config::process_environment(),
+        )?)
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  agent-factory dev --workspace ./my-agent --engine offline.wasm
+  agent-factory dev --workspace ./my-agent --engine offline.wasm --once \"calculate 6 * 7\"
+
+The state folder holds the database and the master key. Delete it to begin anew.")]
+pub(super) struct Dev {
+    /// An OpenClaw workspace: AGENTS.md, SOUL.md, memory/, skills/. Imported at every start; what the agent wrote since
+    /// is kept.
+    #[arg(long, value_name = "FOLDER", overrides_with = "workspace")]
+    pub(super) workspace: PathBuf,
+    /// The engine adapter that runs the agent, a WebAssembly component.
+    #[arg(long, value_name = "FILE", overrides_with = "engine")]
+    pub(super) engine: PathBuf,
+    /// Where the state is kept from one start to the next.
+    #[arg(long, value_name = "FOLDER", default_value = ".agent-factory/dev")]
+    pub(super) state: PathBuf,
+    /// Say this to the agent, print its reply on stdout and nothing else, and exit.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) once: Option<String>,
+    /// Where to serve the webhook [default: 127.0.0.1:8787, or as configured].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<SocketAddr>,
+    /// The Bot API that replies go to [default: http://127.0.0.1:8081, a double of it, or as configured].
+    #[arg(long, value_name = "URL")]
+    pub(super) telegram_api: Option<ApiBase>,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+impl Dev {
+    /// Somebody reads the replies on this terminal.
+    pub(super) fn quiet_by_default(&self) -> bool {
+        use std::io::IsTerminal as _;
+        self.once.is_some() || std::io::stdin().is_terminal()
+    }
+
+    /// The configuration with what `dev` is for as its defaults: state in one folder, a port of its own, the double of
+    /// the Bot API. A configuration file and the environment come before all but the state's place.
+    pub(super) fn load(&self) -> anyhow::Result<Config> {
+        let mut environment: Vec<(String, String)> = config::process_environment().collect();
+        let file_given = self.config.config.is_some();
+        let mut usual = |key: &str, value: String| {
+            let name = config::variable_of(key);
+            if !file_given && environment.iter().all(|(known, _)| *known != name) {
+                environment.push((name, value));
+            }
+        };
+        usual("server.listen", "127.0.0.1:8787".to_owned());
+        usual("telegram.api_base", "http://127.0.0.1:8081".to_owned());
+        let mut config = Config::load(self.config.config.as_deref(), environment.into_iter())?;
+        let database = self.state.join("agent-factory.db");
+        let url = format!("sqlite://{}", database.display());
+        config.database.url = url.parse().context("use the state folder")?;
+        if config.secrets.master_key.is_none() {
+            config.secrets.master_key_file = Some(self.state.join("master.key"));
+        }
+        if let Some(listen) = self.listen {
+            config.server.listen = listen;
+        }
+        if let Some(base) = &self.telegram_api {
+            config.telegram.api_base = base.clone();
+        }
+        Ok(config)
+    }
+}

@@ -1,0 +1,106 @@
+//! `[server]`: where the control plane listens and what one request may take.
+
+use super::bounds::{Quantity, whole};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+pub(super) const QUANTITIES: &[Quantity] = &[
+    whole("server.body_bytes_max", 1 << 10, 64 << 20, "bytes"),
+    whole("server.concurrency_max", 1, 100_000, "requests"),
+    whole("server.request_timeout_ms", 100, 600_000, "milliseconds"),
+    whole("server.shutdown_grace_ms", 0, 3_600_000, "milliseconds"),
+];
+
+/// Where the control plane listens and what one request may take (`[server]`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port. With port 0 the system chooses one.
+    pub listen: SocketAddr,
+    /// What every path of the API starts with.
+    pub path_prefix: PathPrefix,
+    /// The body of one request, bytes. Uploads of components have `limits.component_bytes` instead.
+    pub body_bytes_max: u64,
+    /// Requests at once; one more waits for its turn.
+    pub concurrency_max: u32,
+    /// The longest a request takes, milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long a stopping process waits for running turns and requests before it gives the work
+    /// back, milliseconds.
+    pub shutdown_grace_ms: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            path_prefix: PathPrefix("/agent-factory".to_owned()),
+            body_bytes_max: 1 << 20,
+            concurrency_max: 256,
+            request_timeout_ms: 30_000,
+            shutdown_grace_ms: 25_000,
+        }
+    }
+}
+
+/// The start of a path: segments of `A-Z a-z 0-9 - _ . ~`, each after a `/`, with no `/` at the end.
+/// Empty for the root.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPrefix(String);
+
+/// A text that is no [`PathPrefix`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a path prefix is empty, or starts with / and does not end with it, as /agent-factory does"
+)]
+pub struct PathPrefixError;
+
+impl PathPrefix {
+    /// As it is put before a route.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PathPrefix {
+    type Err = PathPrefixError;
+
+    fn from_str(text: &str) -> Result<Self, PathPrefixError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+        let is_segment = |segment: &str| !segment.is_empty() && segment.chars().all(fits);
+        let accepted = text.is_empty()
+            || (text.len() <= 128
+                && text
+                    .strip_prefix('/')
+                    .is_some_and(|rest| rest.split('/').all(is_segment)));
+        if accepted {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PathPrefixError)
+        }
+    }
+}
+
+impl TryFrom<String> for PathPrefix {
+    type Error = PathPrefixError;
+
+    fn try_from(text: String) -> Result<Self, PathPrefixError> {
+        text.parse()
+    }
+}
+
+impl From<PathPrefix> for String {
+    fn from(prefix: PathPrefix) -> Self {
+        prefix.0
+    }
+}
+
+impl fmt::Display for PathPrefix {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}

@@ -1,0 +1,149 @@
+//! Claims, heartbeats, and what a turn begins with.
+
+use super::LocalControl;
+use crate::artifacts::{self, Platform};
+use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
+use crate::domain::{Digest, Lease, WorkerId};
+use crate::engine::CompiledComponent;
+use crate::hydration::{self, Bundle, Snapshot};
+use crate::queue::{self, Batch, LeaseError};
+use crate::store::{StoreError, Topic, Tx, Work};
+
+impl LocalControl {
+    /// A transaction that begins with the check of a lease.
+    pub(super) async fn leased<T, F>(&self, work: F) -> Result<T, ControlError>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T, LeaseError> + Send + 'static,
+    {
+        Ok(self.db.write(work).await?)
+    }
+
+    pub(super) async fn claim_turns(&self, request: ClaimRequest) -> Result<Claims, ControlError> {
+        let asked = queue::ClaimRequest {
+            worker_id: request.worker_id,
+            pool: request.pool,
+            max: request.max,
+            in_flight: request.in_flight,
+        };
+        let mut waiting = self.waiting(Topic::Queue, request.wait);
+        loop {
+            let claims = self.claim_once(asked.clone()).await?;
+            let nothing = claims.turns.is_empty() && !claims.suspects_waiting;
+            if !nothing || !self.look_again(&mut waiting).await? {
+                return Ok(claims);
+            }
+        }
+    }
+
+    async fn claim_once(&self, asked: queue::ClaimRequest) -> Result<Claims, ControlError> {
+        let (policies, ids) = (self.policies.clone(), self.ids.clone());
+        let batch: Result<Batch, StoreError> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
+            })
+            .await;
+        let Batch {
+            claimed,
+            suspects_waiting,
+        } = batch?;
+        let turns = claimed.into_iter().map(ClaimedTurn::from).collect();
+        Ok(Claims {
+            turns,
+            suspects_waiting,
+        })
+    }
+
+    pub(super) async fn prolong(
+        &self,
+        worker: WorkerId,
+        leases: Vec<Lease>,
+    ) -> Result<Vec<Beat>, ControlError> {
+        let policies = self.policies.clone();
+        let beats = self.db.write(move |tx| {
+            Box::pin(async move { queue::heartbeat(tx, &policies.queue, &worker, &leases).await })
+        });
+        let beats: Vec<queue::Beat> = beats
+            .await
+            .map_err(|error: StoreError| ControlError::from(error))?;
+        Ok(beats.into_iter().map(Beat::from).collect())
+    }
+
+    pub(super) async fn hydrate_turn(&self, lease: Lease) -> Result<Bundle, ControlError> {
+        let policies = self.policies.clone();
+        let bundle = self.db.write(move |tx| {
+            Box::pin(async move { hydration::hydrate(tx, &policies.hydration, &lease).await })
+        });
+        bundle
+            .await
+            .map_err(|error: hydration::HydrateError| error.into())
+    }
+
+    pub(super) async fn snapshot_of(
+        &self,
+        lease: Lease,
+        digest: Digest,
+    ) -> Result<Snapshot, ControlError> {
+        let found = self.read_leased(move |tx| {
+            Box::pin(async move {
+                queue::check(tx, &lease).await?;
+                Ok(hydration::stored(tx, &lease, digest).await?)
+            })
+        });
+        // Newer ones have pushed it out since the bundle was made; the next attempt gets a newer one.
+        found
+            .await?
+            .ok_or_else(|| ControlError::Unavailable(format!("no snapshot {digest}")))
+    }
+
+    pub(super) async fn component_of(
+        &self,
+        lease: Lease,
+        digest: Digest,
+        platform: Platform,
+    ) -> Result<CompiledComponent, ControlError> {
+        let wanted = platform.clone();
+        let found = self.read_leased(move |tx| {
+            Box::pin(async move {
+                queue::check(tx, &lease).await?;
+                if !artifacts::may_use(tx, &lease, digest).await? {
+                    return Ok(None);
+                }
+                Ok(artifacts::compiled(tx, digest, &wanted).await?)
+            })
+        });
+        let artifact = found.await?.and_then(|row| row.artifact(digest, &platform));
+        artifact.ok_or_else(|| {
+            let reason = "is not compiled for this worker, or not this agent's; upload it again";
+            ControlError::Refused(format!("the component {digest} {reason}"))
+        })
+    }
+
+    /// Reads that begin with the check of a lease.
+    pub(super) async fn read_leased<T, F>(&self, work: F) -> Result<T, ControlError>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T, LeaseError>,
+    {
+        Ok(self.db.read(work).await?)
+    }
+}
+
+impl From<queue::Claimed> for ClaimedTurn {
+    fn from(claimed: queue::Claimed) -> Self {
+        Self {
+            lease: claimed.lease,
+            lease_for: claimed.lease_for,
+            alone: claimed.suspect,
+        }
+    }
+}
+
+impl From<queue::Beat> for Beat {
+    fn from(beat: queue::Beat) -> Self {
+        match beat {
+            queue::Beat::Extended { lease_for } => Self::Extended(lease_for),
+            queue::Beat::Lost => Self::Lost,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+use crate::domain::{
+    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt, Reply, WorkerId,
+};
+use crate::outbox::LaneLease;
+use secrecy::SecretString;
+use std::time::Duration;
+
+/// A worker asks for turns.
+#[derive(Clone, Debug)]
+pub struct ClaimRequest {
+    /// Who asks.
+    pub worker_id: WorkerId,
+    /// Whose conversations.
+    pub pool: Pool,
+    /// How many turns it has room for.
+    pub max: u32,
+    /// Turns it runs. With none, it may be given a message that has crashed a worker before.
+    pub in_flight: u32,
+    /// How long to wait for a first one.
+    pub wait: Duration,
+}
+
+/// A turn to run.
+#[derive(Clone, Debug)]
+pub struct ClaimedTurn {
+    /// The right to run it.
+    pub lease: Lease,
+    /// How long that lasts without a heartbeat.
+    pub lease_for: Duration,
+    /// It has crashed a worker before: nothing else may run beside it.
+    pub alone: bool,
+}
+
+/// What a claim gave.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// To run, at most one of a conversation.
+    pub turns: Vec<ClaimedTurn>,
+    /// A message that has crashed a worker before waits for a worker that runs nothing else.
+    pub suspects_waiting: bool,
+}
+
+/// What became of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// It lasts this long from now.
+    Extended(Duration),
+    /// It is gone.
+    Lost,
+}
+
+/// All a turn did, to be stored at once.
+#[derive(Clone, Debug, Default)]
+pub struct Completion {
+    /// Appended to the history, after the message itself.
+    pub history: Vec<HistoryMessage>,
+    /// None: silence.
+    pub reply: Option<Reply>,
+    /// Appended to the agent's memory, in `memory_note`.
+    pub memory: Vec<String>,
+    /// The note of the bundle; none where nothing is appended.
+    pub memory_note: Option<DocumentPath>,
+    /// Writes of the conversation's key-value scope.
+    pub kv: Vec<KvWrite>,
+    /// What the turn cost.
+    pub receipts: Vec<Receipt>,
+}
+
+/// Why a turn did not succeed, by what should happen next.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// Try again, after the policy's backoff or after the time the engine named.
+    Retry {
+        /// For the operator.
+        reason: String,
+        /// At least this long, where the engine knows.
+        after: Option<Duration>,
+        /// What the turn cost.
+        receipts: Vec<Receipt>,
+    },
+    /// No retry helps.
+    Permanent {
+        /// For the operator.
+        reason: String,
+        /// What the turn cost.
+        receipts: Vec<Receipt>,
+    },
+    /// A person must act; the agent's messages wait.
+    Hold {
+        /// For that person.
+        reason: String,
+        /// What the turn cost.
+        receipts: Vec<Receipt>,
+    },
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Retry { reason, .. }
+        | Self::Permanent { reason, .. }
+        | Self::Hold { reason, .. }) = self;
+        out.write_str(reason)
+    }
+}
+
+/// What became of a failed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It runs again, not before this long from now.
+    Requeued(Duration),
+    /// It is among the dead letters.
+    DeadLettered,
+    /// It waits with its agent.
+    Held,
+}
+
+/// A worker asks for replies to deliver.
+#[derive(Clone, Debug)]
+pub struct DeliveryRequest {
+    /// Who asks.
+    pub worker_id: WorkerId,
+    /// Whose conversations.
+    pub pool: Pool,
+    /// How many conversations it has room for.
+    pub max: u32,
+    /// How long to wait for a first one.
+    pub wait: Duration,
+}
+
+/// One thing to send.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Which.
+    pub outbox_id: OutboxId,
+    /// Where to.
+    pub channel: Channel,
+    /// What.
+    pub body: String,
+    /// 1 for the first try.
+    pub attempt: u32,
+}
+
+/// A conversation's replies, in order.
+#[derive(Clone, Debug)]
+pub struct DeliveryBatch {
+    /// The right to send them.
+    pub lane: LaneLease,
+    /// How long that lasts.
+    pub lease_for: Duration,
+    /// What to send.
+    pub deliveries: Vec<Delivery>,
+    /// The token of the tenant's own bot; none where it is not configured.
+    pub bot_token: Option<SecretString>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// The provider has it, under this id of its own.
+    Delivered {
+        /// The provider's id, where it gave one.
+        provider_message_id: Option<String>,
+    },
+    /// Not now.
+    Retry {
+        /// For the operator.
+        reason: String,
+        /// At least this long, where the provider knows.
+        after: Option<Duration>,
+    },
+    /// Never: the provider refuses it for good.
+    Refused {
+        /// For the operator.
+        reason: String,
+    },
+}

@@ -1,0 +1,96 @@
+use super::prompt::Today;
+use super::{Policy, snapshot};
+use crate::domain::{
+    Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, Section, TurnMode,
+};
+use crate::queue::{self, LeaseError};
+use crate::state::history;
+use crate::store::{StoreError, Tx};
+use serde::{Deserialize, Serialize};
+
+/// What one turn needs beside its agent's snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// 1 for the first try.
+    pub attempt: u32,
+    /// What the turn is for.
+    pub mode: TurnMode,
+    /// The message to answer.
+    pub input: HistoryMessage,
+    /// Where the reply goes.
+    pub reply_to: Channel,
+    /// The agent's snapshot.
+    pub snapshot: Digest,
+    /// What the snapshot leaves out in this conversation.
+    pub hide_private: bool,
+    /// The sections that change from turn to turn.
+    pub volatile: Vec<Section>,
+    /// The recent history, oldest first.
+    pub history: Vec<HistoryMessage>,
+    /// Where the agent's memory is appended to today.
+    pub memory_note: DocumentPath,
+    /// Ties the turn's spans to those of the message's arrival.
+    pub trace_id: String,
+}
+
+/// Why a message was not hydrated.
+#[derive(Debug, thiserror::Error)]
+pub enum HydrateError {
+    /// The lease is gone.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The agent was disabled after the message was accepted.
+    #[error("the agent is disabled")]
+    AgentDisabled,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Mark the leased message as started and gather what its turn needs. From here on a crash of the worker counts
+/// as an attempt.
+///
+/// # Errors
+/// A lost lease, a disabled agent, or the database.
+pub async fn hydrate(tx: &mut Tx, policy: &Policy, lease: &Lease) -> Result<Bundle, HydrateError> {
+    let started = queue::start(tx, lease).await?;
+    let now = tx.now().await?;
+    let (digest, snapshot) = snapshot::current(tx, policy, lease, now)
+        .await?
+        .ok_or(HydrateError::AgentDisabled)?;
+    let history = history::window(tx, lease, policy.history_messages).await?;
+    let mode = mode(&started.payload.reply_to);
+    let private = mode == TurnMode::Main;
+    let today = Today::new(now, &snapshot.time_zone);
+    let memory_note = today
+        .note_path()
+        .parse()
+        .map_err(|error: crate::domain::IdError| StoreError::Corrupt {
+            what: "note path",
+            reason: error.to_string(),
+        })?;
+    Ok(Bundle {
+        attempt: started.attempt,
+        mode,
+        input: HistoryMessage {
+            role: Role::User,
+            parts: vec![Part::Text(started.payload.message_text)],
+            at: Some(now),
+        },
+        reply_to: started.payload.reply_to,
+        snapshot: digest,
+        hide_private: !private,
+        volatile: today.sections(policy, &snapshot.notes, private),
+        history,
+        memory_note,
+        trace_id: started.trace_id,
+    })
+}
+
+/// A Telegram group has a negative chat id; everything else is one person's conversation.
+fn mode(channel: &Channel) -> TurnMode {
+    match channel {
+        Channel::Telegram { chat_id, .. } if *chat_id < 0 => TurnMode::Group,
+        Channel::Telegram { .. } | Channel::Api => TurnMode::Main,
+    }
+}

@@ -1,0 +1,42 @@
+//! From a claimed message to everything its turn needs.
+//!
+//! Most of an agent changes rarely: its documents, skills and settings are compiled into a [`Snapshot`], stored by
+//! the digest of its own JSON, and cached on both sides of the worker's connection. What changes from turn to
+//! turn is the [`Bundle`]: the message, the recent history, today's date. A bundle names its snapshot by digest.
+//!
+//! No secret value is in either: the host adds credentials where they are used.
+
+mod bundle;
+mod prompt;
+mod snapshot;
+mod sql;
+
+pub use bundle::{Bundle, HydrateError, hydrate};
+pub use snapshot::{Snapshot, SnapshotSection, SnapshotSkill, stored};
+
+/// How much of an agent goes into its prompt, and how much history into a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The most of one document, characters (OpenClaw's `bootstrapMaxChars`).
+    pub document_chars_max: usize,
+    /// The most of all documents together, characters (OpenClaw's `bootstrapTotalMaxChars`).
+    pub documents_chars_max_total: usize,
+    /// How many days of notes are shown, today included (`memoryWindowDays`).
+    pub memory_window_days: u32,
+    /// The most of one note, characters.
+    pub note_chars_max: usize,
+    /// The most messages of history a bundle carries.
+    pub history_messages: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            document_chars_max: 20_000,
+            documents_chars_max_total: 60_000,
+            memory_window_days: 2,
+            note_chars_max: 1_200,
+            history_messages: 200,
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `POST {prefix}/telegram/webhook`.
+
+use super::error::IngressError;
+use super::server::Ingress;
+use super::update::{Update, Written};
+use crate::domain::{BotId, Channel, ConversationId, Payload, Provider};
+use crate::identity::{self, Bot, WebhookSecret};
+use crate::queue::{self, Enqueue, Enqueued};
+use crate::store::StoreError;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
+
+/// Store one update. Success is answered after the commit only: until then Telegram keeps the update and sends it
+/// again.
+pub(super) async fn webhook(
+    State(ingress): State<Ingress>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, IngressError> {
+    // First of all, and before the body is looked at.
+    let bot = authenticate(&ingress, &headers).await?;
+    let update: Update = serde_json::from_slice(&body).map_err(|_| {
+        IngressError::InvalidPayload("the body is not a Telegram update".to_owned())
+    })?;
+    let update_id = update.update_id;
+    let Some(written) = update.written() else {
+        // Answered with success: Telegram would send it again for ever.
+        return Ok(Json(json!({ "ok": true, "ignored": true })));
+    };
+    let message_id = ingress.ids.message().map_err(StoreError::from)?;
+    let enqueue = enqueue(bot, update_id, written, message_id.to_string())?;
+    let policy = ingress.policy.clone();
+    let enqueued: Enqueued = ingress
+        .db
+        .write(move |tx| {
+            Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, message_id).await })
+        })
+        .await?;
+    Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate })))
+}
+
+async fn authenticate(ingress: &Ingress, headers: &HeaderMap) -> Result<Bot, IngressError> {
+    let secret: WebhookSecret = headers
+        .get(SECRET_HEADER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok())
+        .ok_or(IngressError::Unauthorized)?;
+    let found: Option<Bot> = ingress
+        .db
+        .read(move |tx| Box::pin(async move { identity::bot_by_secret(tx, &secret).await }))
+        .await
+        .map_err(|error: StoreError| error)?;
+    found.ok_or(IngressError::Unauthorized)
+}
+
+fn enqueue(
+    bot: Bot,
+    update_id: i64,
+    written: Written,
+    trace_id: String,
+) -> Result<Enqueue, IngressError> {
+    let Written {
+        chat_id,
+        topic_id,
+        user_id,
+        message_id,
+        text,
+    } = written;
+    Ok(Enqueue {
+        conversation_id: conversation_id(&bot.bot_id, chat_id, topic_id)?,
+        source: format!("telegram:{}", bot.bot_id),
+        source_id: Some(update_id.to_string()),
+        tenant_id: bot.tenant_id,
+        agent_key: bot.agent_key,
+        payload: Payload {
+            provider: Provider::Telegram,
+            provider_user_id: user_id.to_string(),
+            message_text: text,
+            external_message_id: Some(message_id.to_string()),
+            reply_to: Channel::Telegram {
+                bot_id: bot.bot_id,
+                chat_id,
+                topic_id,
+            },
+            metadata: BTreeMap::new(),
+        },
+        priority: None,
+        scheduled_for: None,
+        max_attempts: None,
+        trace_id,
+    })
+}
+
+/// `telegram:<bot>:<chat>[:<topic>]`.
+fn conversation_id(
+    bot: &BotId,
+    chat: i64,
+    topic: Option<i64>,
+) -> Result<ConversationId, IngressError> {
+    let topic = topic.map_or_else(String::new, |topic| format!(":{topic}"));
+    format!("telegram:{bot}:{chat}{topic}")
+        .parse()
+        .map_err(|error: crate::domain::IdError| IngressError::InvalidPayload(error.to_string()))
+}

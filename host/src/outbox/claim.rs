@@ -1,0 +1,142 @@
+use super::lane::LaneLease;
+use super::rows::{PendingRow, ReadyLane};
+use super::sweep::sweep;
+use super::{Policy, sql};
+use crate::clock::Ids;
+use crate::domain::{Channel, Fence, MessageId, OutboxId, Pool, WorkerId};
+use crate::queue::{batch, count};
+use crate::store::{StoreError, Tx, on_tx};
+use std::time::Duration;
+
+/// The most lanes of one claim.
+pub const MAX_LANES: u32 = 256;
+
+/// The most rows of one lane in one claim.
+pub const MAX_ROWS: u32 = 64;
+
+/// A deliverer asks for replies to deliver.
+#[derive(Clone, Debug)]
+pub struct OutboxClaim {
+    /// Who.
+    pub worker_id: WorkerId,
+    /// Whose replies it may deliver.
+    pub pool: Pool,
+    /// The most conversations; more than [`MAX_LANES`] is taken as that.
+    pub max_lanes: u32,
+    /// The most replies of each; more than [`MAX_ROWS`] is taken as that, and 0 as 1.
+    pub rows_per_lane: u32,
+}
+
+/// A lane in a deliverer's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneClaim {
+    /// The right to deliver its rows.
+    pub lease: LaneLease,
+    /// How long that lasts unless it is extended.
+    pub lease_for: Duration,
+    /// In the order in which they leave; never empty. Each is [`super::delivered`] or [`super::failed`]; with rows left
+    /// over at the end, the lane is released.
+    pub rows: Vec<OutboxRow>,
+}
+
+/// One thing to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// Its id.
+    pub outbox_id: OutboxId,
+    /// The message it answers.
+    pub message_id: MessageId,
+    /// Where to.
+    pub channel: Channel,
+    /// What.
+    pub body: String,
+    /// 1-based.
+    pub attempt: u32,
+}
+
+/// Lease the lanes of a pool that have been due longest, each as a whole, and read their first rows. Does first what
+/// time does by itself ([`sweep`]).
+///
+/// # Errors
+/// Where the database fails, or no token can be made.
+pub async fn claim(
+    tx: &mut Tx,
+    policy: &Policy,
+    ids: &Ids,
+    request: &OutboxClaim,
+) -> Result<Vec<LaneClaim>, StoreError> {
+    sweep(tx, policy).await?;
+    let most = i64::from(request.max_lanes.min(MAX_LANES));
+    let lanes: Vec<ReadyLane> = on_tx!(tx, |conn| sqlx::query_as(sql::READY_LANES)
+        .bind(&request.pool)
+        .bind(most)
+        .fetch_all(conn)
+        .await)?;
+    if lanes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = tx.now().await?;
+    let deadline = now.plus(policy.lease_total);
+    let until = now.plus(policy.lease).min(deadline);
+    let mut claims = Vec::with_capacity(lanes.len());
+    for lane in lanes {
+        claims.push(LaneClaim {
+            lease: LaneLease {
+                tenant_id: lane.tenant_id,
+                conversation_id: lane.conversation_id,
+                token: ids.lease_token()?,
+                fence: Fence(lane.fence.0.saturating_add(1)),
+            },
+            lease_for: now.until(until),
+            rows: Vec::new(),
+        });
+    }
+    let leases: Vec<_> = claims
+        .iter()
+        .map(|claim| {
+            (
+                &claim.lease.tenant_id,
+                &claim.lease.conversation_id,
+                &claim.lease.token,
+            )
+        })
+        .collect();
+    let leases = batch(&leases)?;
+    on_tx!(tx, |conn| sqlx::query(sql::LEASE)
+        .bind(&leases)
+        .bind(&request.worker_id)
+        .bind(until)
+        .bind(deadline)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    let rows_per_lane = i64::from(request.rows_per_lane.clamp(1, MAX_ROWS));
+    let rows: Vec<PendingRow> = on_tx!(tx, |conn| sqlx::query_as(sql::PENDING)
+        .bind(leases)
+        .bind(rows_per_lane)
+        .fetch_all(conn)
+        .await)?;
+    deal(&mut claims, rows)?;
+    Ok(claims)
+}
+
+/// Hand each lane its rows; both are in the same order.
+fn deal(claims: &mut [LaneClaim], rows: Vec<PendingRow>) -> Result<(), StoreError> {
+    let mut rows = rows.into_iter().peekable();
+    for claim in claims {
+        let lease = &claim.lease;
+        while let Some(row) = rows.next_if(|row| {
+            row.tenant_id == lease.tenant_id && row.conversation_id == lease.conversation_id
+        }) {
+            claim.rows.push(OutboxRow {
+                outbox_id: row.outbox_id,
+                message_id: row.message_id,
+                channel: serde_json::from_str(&row.channel)
+                    .map_err(StoreError::corrupt("channel"))?,
+                body: row.body,
+                attempt: count(row.attempts).saturating_add(1),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,269 @@
+use super::head::rehead;
+use super::rows::Candidate;
+use super::sweep::sweep;
+use super::turns::{candidates, take_turn, tenants_in_turn, turn};
+use super::{Policy, batch, count, sql};
+use crate::clock::Ids;
+use crate::domain::{Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, WorkerId};
+use crate::store::{StoreError, Topic, Tx, on_tx};
+use std::time::Duration;
+
+/// The most messages of one claim.
+pub const MAX_CLAIM: u32 = 256;
+
+/// How often one claim looks for more after conversations it found could not be had, or some tenants had less than
+/// their share.
+const ROUNDS: usize = 4;
+
+/// A worker asks for work.
+#[derive(Clone, Debug)]
+pub struct ClaimRequest {
+    /// Who.
+    pub worker_id: WorkerId,
+    /// Whose work it may do.
+    pub pool: Pool,
+    /// The most messages to claim; more than [`MAX_CLAIM`] is taken as that.
+    pub max: u32,
+    /// Messages the worker has claimed and not settled. Only an idle one (0) is given a suspect.
+    pub in_flight: u32,
+}
+
+/// What a claim gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// At most one message of a conversation.
+    pub claimed: Vec<Claimed>,
+    /// A suspect waits for an idle worker. A worker that sees this finishes what it has and claims again with nothing in
+    /// flight; otherwise, in a pool that is never idle, the suspect would wait for ever.
+    pub suspects_waiting: bool,
+}
+
+/// A message in the worker's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The right to work on it.
+    pub lease: Lease,
+    /// How long that lasts without a heartbeat.
+    pub lease_for: Duration,
+    /// 1-based.
+    pub attempt: u32,
+    /// How many workers were lost while they ran it.
+    pub crashes: u32,
+    /// A worker was lost while it ran this message: it is alone in its batch, and is to be alone in its worker, so
+    /// that it takes no neighbour down.
+    pub suspect: bool,
+}
+
+/// Give due messages to a worker: first what time does by itself ([`sweep`]), then tenants in turn, of each tenant the
+/// highest priority first, and of equal ones what is due longest. One message of a conversation, its head.
+///
+/// Reads tenants and conversations that are ready, twice as many as asked for at most in each of a few rounds, and none
+/// of the messages behind their heads.
+///
+/// # Errors
+/// Where the database fails, or no token can be made.
+pub async fn claim(
+    tx: &mut Tx,
+    policy: &Policy,
+    ids: &Ids,
+    request: &ClaimRequest,
+) -> Result<Batch, StoreError> {
+    sweep(tx, policy, ids).await?;
+    let most = usize::try_from(request.max.min(MAX_CLAIM)).unwrap_or(0);
+    let mut turn = turn(tx, &request.pool).await?;
+    let mut claimed = Vec::new();
+    let idle = request.in_flight == 0;
+    let before = (
+        turn.tenant_id.clone(),
+        turn.suspect_tenant_id.clone(),
+        turn.suspect_last,
+    );
+    let suspects = turn.suspects != 0;
+    // Idle workers take suspects and other work by turns: neither kind starves the other.
+    let suspect_first = idle && suspects && turn.suspect_last == 0;
+    if most > 0 && suspect_first {
+        claimed = take(
+            tx,
+            policy,
+            ids,
+            request,
+            true,
+            1,
+            &mut turn.suspect_tenant_id,
+        )
+        .await?;
+    }
+    if most > 0 && claimed.is_empty() {
+        claimed = take(tx, policy, ids, request, false, most, &mut turn.tenant_id).await?;
+    }
+    if most > 0 && claimed.is_empty() && idle && suspects && !suspect_first {
+        claimed = take(
+            tx,
+            policy,
+            ids,
+            request,
+            true,
+            1,
+            &mut turn.suspect_tenant_id,
+        )
+        .await?;
+    }
+    let took_suspect = claimed.iter().any(|message| message.suspect);
+    if idle && !claimed.is_empty() {
+        turn.suspect_last = i64::from(took_suspect);
+    }
+    let after = (
+        turn.tenant_id.clone(),
+        turn.suspect_tenant_id.clone(),
+        turn.suspect_last,
+    );
+    if before != after {
+        take_turn(tx, &request.pool, &turn).await?;
+    }
+    let load = request
+        .in_flight
+        .saturating_add(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+    let now = tx.now().await?;
+    on_tx!(tx, |conn| sqlx::query(sql::WORKER_CLAIMS)
+        .bind(&request.worker_id)
+        .bind(&request.pool)
+        .bind(i64::from(load))
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(Batch {
+        claimed,
+        suspects_waiting: suspects && !took_suspect,
+    })
+}
+
+/// Lease up to `most` conversations, tenants in turn after `last`, which becomes the tenant served last.
+async fn take(
+    tx: &mut Tx,
+    policy: &Policy,
+    ids: &Ids,
+    request: &ClaimRequest,
+    suspects: bool,
+    most: usize,
+    last: &mut String,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut tenants = Vec::new();
+    let mut claimed = Vec::new();
+    // Whether tenants may be ready that were not looked at: those found first may have had nothing to give.
+    let mut look = true;
+    for _ in 0..ROUNDS {
+        let wanted = most.saturating_sub(claimed.len());
+        if wanted > 0 && tenants.is_empty() && look {
+            tenants = tenants_in_turn(tx, &request.pool, suspects, last, wanted).await?;
+            look = false;
+        }
+        if wanted == 0 || tenants.is_empty() {
+            return Ok(claimed);
+        }
+        let share = wanted.div_ceil(tenants.len());
+        let found = candidates(tx, &request.pool, suspects, &tenants, share).await?;
+        tenants.retain(|tenant| of(&found, tenant) == share);
+        let now = tx.now().await?;
+        let mut leases = Vec::with_capacity(wanted);
+        let mut elsewhere = Vec::new();
+        for candidate in &found {
+            match head_of(candidate, now) {
+                None => elsewhere.push((&candidate.tenant_id, &candidate.conversation_id)),
+                Some(_) if leases.len() == wanted => {}
+                Some(head) => leases.push((candidate, head, ids.lease_token()?)),
+            }
+        }
+        look |= !elsewhere.is_empty();
+        rehead(tx, &elsewhere).await?;
+        lease(tx, policy, request, &leases).await?;
+        if let Some((candidate, ..)) = leases.last() {
+            candidate.tenant_id.as_str().clone_into(last);
+        }
+        claimed.extend(leases.into_iter().map(|(candidate, head, token)| Claimed {
+            lease: Lease {
+                tenant_id: candidate.tenant_id.clone(),
+                conversation_id: candidate.conversation_id.clone(),
+                agent_key: candidate.agent_key.clone(),
+                message_id: head.message_id.clone(),
+                token,
+                fence: Fence(candidate.fence.0.saturating_add(1)),
+            },
+            lease_for: policy.lease.min(policy.lease_total),
+            attempt: count(candidate.head.attempts.unwrap_or(0)).saturating_add(1),
+            crashes: count(candidate.head.crashes.unwrap_or(0)),
+            suspect: suspects,
+        }));
+    }
+    // There may be more: whoever waits is to claim again at once.
+    tx.raise(Topic::Queue);
+    Ok(claimed)
+}
+
+fn of(found: &[Candidate], tenant: &TenantId) -> usize {
+    found
+        .iter()
+        .filter(|candidate| candidate.tenant_id == *tenant)
+        .count()
+}
+
+/// A head that can be leased.
+struct Head<'a> {
+    message_id: &'a MessageId,
+    available_at: Timestamp,
+}
+
+/// The candidate's head, unless its agent is held or it is not to run yet: then it is not `ready` at all, and its state is
+/// computed afresh. Each such conversation is found once.
+fn head_of(candidate: &Candidate, now: Timestamp) -> Option<Head<'_>> {
+    let due = candidate.head.not_before.is_none_or(|moment| moment <= now);
+    match (&candidate.head.message_id, candidate.head.available_at) {
+        (Some(message_id), Some(available_at)) if due && candidate.held == 0 => Some(Head {
+            message_id,
+            available_at,
+        }),
+        _ => None,
+    }
+}
+
+async fn lease(
+    tx: &mut Tx,
+    policy: &Policy,
+    request: &ClaimRequest,
+    leases: &[(&Candidate, Head<'_>, LeaseToken)],
+) -> Result<(), StoreError> {
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now().await?;
+    let deadline = now.plus(policy.lease_total);
+    let until = now.plus(policy.lease).min(deadline);
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|(candidate, head, token)| {
+            let (tenant, conversation) = (&candidate.tenant_id, &candidate.conversation_id);
+            (
+                tenant,
+                conversation,
+                head.message_id,
+                token,
+                head.available_at,
+            )
+        })
+        .collect();
+    let rows = batch(&rows)?;
+    on_tx!(tx, |conn| sqlx::query(sql::LEASE)
+        .bind(&rows)
+        .bind(&request.worker_id)
+        .bind(until)
+        .bind(deadline)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    on_tx!(tx, |conn| sqlx::query(sql::BEGIN_PROCESSING)
+        .bind(&rows)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}

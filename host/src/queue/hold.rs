@@ -1,0 +1,101 @@
+use super::head::rehead;
+use super::lease::lock_alive;
+use super::settle::return_unspent;
+use super::{LeaseError, Policy, clipped, sql};
+use crate::domain::{AgentKey, ConversationId, Lease, TenantId};
+use crate::store::{StoreError, Tx, on_tx};
+
+/// The agent cannot work until a person acts (a bad key, a spent quota, a missing grant): it is held for `reason`, the
+/// message goes back to its place with no attempt spent, and all the agent's conversations wait. Those that are
+/// ready are parked as claims come upon them.
+///
+/// # Errors
+/// [`LeaseError::Lost`] where the lease is gone.
+pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseError> {
+    lock_alive(tx, lease).await?;
+    let now = tx.now().await?;
+    on_tx!(tx, |conn| sqlx::query(sql::HOLD)
+        .bind(&lease.tenant_id)
+        .bind(&lease.agent_key)
+        .bind(clipped(reason))
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    return_unspent(tx, lease).await?;
+    Ok(())
+}
+
+/// The person has acted: the agent works again. The first of its conversations are let go here, the rest by
+/// claims and sweeps, a bounded number each. Answers whether there is such an agent.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn resume(
+    tx: &mut Tx,
+    policy: &Policy,
+    tenant_id: &TenantId,
+    agent_key: &AgentKey,
+) -> Result<bool, StoreError> {
+    let now = tx.now().await?;
+    let resumed = on_tx!(tx, |conn| sqlx::query(sql::RESUME)
+        .bind(tenant_id)
+        .bind(agent_key)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    if resumed == 0 {
+        return Ok(false);
+    }
+    let_go_of(tx, u64::from(policy.sweep_batch), tenant_id, agent_key).await?;
+    Ok(true)
+}
+
+/// Let go of held conversations of resumed agents, at most the policy's `sweep_batch`; answers of how many.
+pub(super) async fn let_go(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
+    let mut moved = 0_u64;
+    while moved < u64::from(policy.sweep_batch) {
+        let agent: Option<(TenantId, AgentKey)> = on_tx!(tx, |conn| sqlx::query_as(sql::RESUMING)
+            .fetch_optional(conn)
+            .await)?;
+        let Some((tenant_id, agent_key)) = agent else {
+            break;
+        };
+        let most = u64::from(policy.sweep_batch).saturating_sub(moved);
+        moved = moved.saturating_add(let_go_of(tx, most, &tenant_id, &agent_key).await?);
+    }
+    Ok(moved)
+}
+
+/// Let go of at most `most` conversations of one resumed agent; with none left, it is resumed.
+async fn let_go_of(
+    tx: &mut Tx,
+    most: u64,
+    tenant_id: &TenantId,
+    agent_key: &AgentKey,
+) -> Result<u64, StoreError> {
+    let held: Vec<(TenantId, ConversationId)> = on_tx!(tx, |conn| {
+        sqlx::query_as(sql::HELD_CONVERSATIONS)
+            .bind(tenant_id)
+            .bind(agent_key)
+            .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .fetch_all(conn)
+            .await
+    })?;
+    let keys: Vec<_> = held
+        .iter()
+        .map(|(tenant, conversation)| (tenant, conversation))
+        .collect();
+    rehead(tx, &keys).await?;
+    let moved = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    if moved < most {
+        on_tx!(tx, |conn| sqlx::query(sql::RESUMED)
+            .bind(tenant_id)
+            .bind(agent_key)
+            .execute(conn)
+            .await
+            .map(drop))?;
+    }
+    Ok(moved)
+}

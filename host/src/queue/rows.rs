@@ -1,0 +1,158 @@
+use crate::domain::{
+    AgentKey, ConversationId, Fence, LeaseToken, MessageId, Pool, TenantId, Timestamp,
+};
+
+/// Of [`super::sql::LOOK_BEFORE_ENQUEUE`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Looked {
+    pub(super) enabled: i64,
+    pub(super) pool: Pool,
+    pub(super) held: i64,
+    pub(super) message_id: Option<MessageId>,
+    pub(super) bound_to: Option<AgentKey>,
+}
+
+/// Of [`super::sql::TAKE_PLACE`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Place {
+    pub(super) agent_key: AgentKey,
+    pub(super) state: String,
+    pub(super) seq: i64,
+    pub(super) last_available_at: Timestamp,
+}
+
+/// Of [`super::sql::LOOK_FOR_WORK_OF_TIME`].
+#[derive(sqlx::FromRow)]
+pub(super) struct WorkOfTime {
+    pub(super) due: i64,
+    pub(super) expired: i64,
+    pub(super) resuming: i64,
+}
+
+/// Of [`super::sql::EXPIRED`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Expired {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) message_id: MessageId,
+    pub(super) started: i64,
+    pub(super) attempts: i64,
+    pub(super) max_attempts: i64,
+}
+
+/// Of [`super::sql::TURN`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Turn {
+    /// `''` before the first: no tenant's id, and before each of them.
+    pub(super) tenant_id: String,
+    pub(super) suspect_tenant_id: String,
+    pub(super) suspect_last: i64,
+    pub(super) suspects: i64,
+}
+
+/// Of [`super::sql::HEADS`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Candidate {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
+    pub(super) fence: Fence,
+    pub(super) held: i64,
+    #[sqlx(flatten)]
+    pub(super) head: Head,
+}
+
+/// The head of a [`Candidate`]; all `None` where it has none.
+#[derive(sqlx::FromRow)]
+pub(super) struct Head {
+    pub(super) message_id: Option<MessageId>,
+    pub(super) available_at: Option<Timestamp>,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) attempts: Option<i64>,
+    pub(super) crashes: Option<i64>,
+}
+
+/// Of [`super::sql::LOCK`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Locked {
+    pub(super) lease_token: Option<LeaseToken>,
+    pub(super) fence: Fence,
+    pub(super) lease_until: Option<Timestamp>,
+    pub(super) leased_message_id: Option<MessageId>,
+    pub(super) status: String,
+    pub(super) settled_token: Option<LeaseToken>,
+    pub(super) attempts: i64,
+    pub(super) max_attempts: i64,
+}
+
+/// Of [`super::sql::READ_TURN`].
+#[derive(sqlx::FromRow)]
+pub(super) struct TurnRow {
+    pub(super) payload: String,
+    pub(super) trace_id: String,
+    pub(super) attempts: i64,
+    pub(super) max_attempts: i64,
+    pub(super) crashes: i64,
+    pub(super) enqueued_at: Timestamp,
+}
+
+/// Of [`super::sql::LEASES`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Held {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) message_id: MessageId,
+    pub(super) lease_token: LeaseToken,
+    pub(super) fence: Fence,
+    pub(super) lease_until: Timestamp,
+    pub(super) lease_deadline: Timestamp,
+}
+
+/// One row of [`super::sql::PUT_BACK`]: tenant, message, status, attempts more, crashes more, not before, error,
+/// finished at.
+pub(super) type PutBack<'a> = (
+    &'a TenantId,
+    &'a MessageId,
+    &'static str,
+    i64,
+    i64,
+    Option<Timestamp>,
+    Option<&'a str>,
+    Option<Timestamp>,
+);
+
+/// Of [`super::sql::DEAD_LETTER`].
+#[derive(sqlx::FromRow)]
+pub(super) struct DeadLetter {
+    pub(super) conversation_id: ConversationId,
+    pub(super) state: String,
+    pub(super) last_available_at: Timestamp,
+}
+
+/// Of [`super::sql::MESSAGE_STATUS`].
+#[derive(sqlx::FromRow)]
+pub(super) struct StatusRow {
+    pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
+    pub(super) status: String,
+    pub(super) attempts: i64,
+    pub(super) crashes: i64,
+    pub(super) max_attempts: i64,
+    pub(super) last_error: Option<String>,
+    pub(super) enqueued_at: Timestamp,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) held_reason: Option<String>,
+}
+
+/// Of [`super::sql::STATS_OF_POOL`] and its sibling.
+#[derive(sqlx::FromRow)]
+pub(super) struct StatsRow {
+    pub(super) ready: i64,
+    pub(super) waiting: i64,
+    pub(super) leased: i64,
+    pub(super) held: i64,
+    pub(super) oldest_due_at: Option<Timestamp>,
+    pub(super) dead_letters: i64,
+    pub(super) lanes: i64,
+}

@@ -1,0 +1,128 @@
+use super::head::rehead;
+use super::hold::let_go;
+use super::rows::{Expired, WorkOfTime};
+use super::settle::put_back;
+use super::{Policy, Retry, backoff, count, sql};
+use crate::clock::Ids;
+use crate::store::{StoreError, Topic, Tx, on_tx};
+
+/// Kept with a message whose worker was lost for the last time.
+const LOST: &str = "the worker was lost while it ran this message";
+
+/// What a sweep did, and whether it stopped at a bound with more to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Conversations whose head fell due.
+    pub promoted: u64,
+    /// Leases that had ended.
+    pub expired: u64,
+    /// Of those, messages that are dead letters now.
+    pub dead_lettered: u64,
+    /// Conversations of resumed agents that may run again.
+    pub resumed: u64,
+    /// Sweep again at once.
+    pub more: bool,
+}
+
+/// Do what time does by itself: let heads fall due, take back work whose lease has ended, let resumed agents'
+/// conversations go. Every claim does so first; a timer does so while nobody claims. Bounded by the policy's
+/// `promote_batch` and `sweep_batch`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn sweep(tx: &mut Tx, policy: &Policy, ids: &Ids) -> Result<Swept, StoreError> {
+    let now = tx.now().await?;
+    let work: WorkOfTime = on_tx!(tx, |conn| sqlx::query_as(sql::LOOK_FOR_WORK_OF_TIME)
+        .bind(now)
+        .fetch_one(conn)
+        .await)?;
+    let mut swept = Swept::default();
+    if work.due != 0 {
+        swept.promoted = promote(tx, policy).await?;
+    }
+    if work.expired != 0 {
+        expire(tx, policy, ids, &mut swept).await?;
+    }
+    if work.resuming != 0 {
+        swept.resumed = let_go(tx, policy).await?;
+    }
+    swept.more = swept.promoted >= u64::from(policy.promote_batch)
+        || swept.expired.max(swept.resumed) >= u64::from(policy.sweep_batch);
+    if swept.more {
+        tx.raise(Topic::Queue);
+    }
+    Ok(swept)
+}
+
+async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
+    let now = tx.now().await?;
+    let promoted = on_tx!(tx, |conn| sqlx::query(sql::PROMOTE)
+        .bind(now)
+        .bind(i64::from(policy.promote_batch))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?;
+    if promoted > 0 {
+        tx.raise(Topic::Queue);
+    }
+    Ok(promoted)
+}
+
+/// A message that had started counts an attempt and a crash, and waits as after any failure; one that had not goes back
+/// as it was: nothing of it ran.
+async fn expire(
+    tx: &mut Tx,
+    policy: &Policy,
+    ids: &Ids,
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    let expired: Vec<Expired> = on_tx!(tx, |conn| sqlx::query_as(sql::EXPIRED)
+        .bind(now)
+        .bind(i64::from(policy.sweep_batch))
+        .fetch_all(conn)
+        .await)?;
+    let mut back = Vec::with_capacity(expired.len());
+    for row in &expired {
+        let (tenant, message) = (&row.tenant_id, &row.message_id);
+        if row.started == 0 {
+            back.push((tenant, message, "queued", 0, 0, None, None, None));
+            continue;
+        }
+        let attempt = count(row.attempts).saturating_add(1);
+        let most = count(row.max_attempts);
+        if let Some(wait) = backoff(&policy.retry, Retry::Backoff, attempt, most, ids)? {
+            let not_before = Some(now.plus(wait));
+            back.push((
+                tenant,
+                message,
+                "queued",
+                1,
+                1,
+                not_before,
+                Some(LOST),
+                None,
+            ));
+        } else {
+            back.push((
+                tenant,
+                message,
+                "dead_letter",
+                1,
+                1,
+                None,
+                Some(LOST),
+                Some(now),
+            ));
+            swept.dead_lettered = swept.dead_lettered.saturating_add(1);
+        }
+    }
+    put_back(tx, &back).await?;
+    let conversations: Vec<_> = expired
+        .iter()
+        .map(|row| (&row.tenant_id, &row.conversation_id))
+        .collect();
+    rehead(tx, &conversations).await?;
+    swept.expired = u64::try_from(expired.len()).unwrap_or(u64::MAX);
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The history of a conversation: appended by completions, read by hydration.
+
+use crate::domain::{HistoryMessage, Lease, Part, Role, Timestamp};
+use crate::store::{StoreError, Tx, on_tx};
+use serde::Serialize;
+
+/// How a message is handed to the database, many at a time.
+#[derive(Serialize)]
+struct Row<'m> {
+    role: Role,
+    parts: &'m [Part],
+}
+
+/// Append `messages`, all of one turn, in order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn append(
+    tx: &mut Tx,
+    lease: &Lease,
+    at: Timestamp,
+    messages: &[HistoryMessage],
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO conversation_messages (tenant_id, conversation_id, position, message_id, role, parts, at)
+        SELECT $1, $2, (SELECT COALESCE(MAX(position), 0) FROM conversation_messages
+                        WHERE tenant_id = $1 AND conversation_id = $2) + 1 + item.key,
+               $3, json_extract(item.value, '$.role'), json_extract(item.value, '$.parts'), $4
+        FROM json_each($5) AS item";
+    let rows: Vec<Row<'_>> = messages
+        .iter()
+        .map(|message| Row {
+            role: message.role,
+            parts: &message.parts,
+        })
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(StoreError::corrupt("history"))?;
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.conversation_id)
+            .bind(&lease.message_id)
+            .bind(at)
+            .bind(rows)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}
+
+/// The latest `limit` messages, oldest first. Begins with no tool result whose request is cut off.
+///
+/// # Errors
+/// Where the database does not answer, or a row cannot be read.
+pub async fn window(
+    tx: &mut Tx,
+    lease: &Lease,
+    limit: u32,
+) -> Result<Vec<HistoryMessage>, StoreError> {
+    const SQL: &str = "
+        SELECT role, parts, at FROM conversation_messages
+        WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY position DESC LIMIT $3";
+    let rows: Vec<(String, String, Timestamp)> = on_tx!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.conversation_id)
+            .bind(i64::from(limit))
+            .fetch_all(conn)
+            .await
+    })?;
+    let mut messages = Vec::with_capacity(rows.len());
+    for (role, parts, at) in rows.into_iter().rev() {
+        let parts: Vec<Part> =
+            serde_json::from_str(&parts).map_err(StoreError::corrupt("history message"))?;
+        let role = if role == "assistant" {
+            Role::Assistant
+        } else {
+            Role::User
+        };
+        messages.push(HistoryMessage {
+            role,
+            parts,
+            at: Some(at),
+        });
+    }
+    let cut_off = messages
+        .iter()
+        .take_while(|message| begins_with_result(message))
+        .count();
+    messages.drain(..cut_off);
+    Ok(messages)
+}
+
+fn begins_with_result(message: &HistoryMessage) -> bool {
+    message
+        .parts
+        .iter()
+        .any(|part| matches!(part, Part::ToolResult(_)))
+}

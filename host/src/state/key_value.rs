@@ -1,0 +1,292 @@
+//! Key-value state of skills and engines.
+//!
+//! A version never comes back: it is the time of the write, or one more than the version before where that
+//! is not earlier. So a key that was removed and written again has another version than before, and a
+//! compare-and-set against the old one fails.
+
+use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, Lease, Timestamp};
+use crate::store::{StoreError, Tx, on_tx};
+
+/// Why a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum SetError {
+    /// For the guest to deal with.
+    #[error(transparent)]
+    Refused(#[from] KvError),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A write of the agent's scope.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// Where.
+    pub key: String,
+    /// What.
+    pub value: Vec<u8>,
+    /// Only over this version (0: only if absent).
+    pub if_version: Option<u64>,
+    /// The same for every attempt of this write: its repeat changes nothing.
+    pub call: String,
+    /// The most keys the owner may have in this scope.
+    pub keys_max: u32,
+}
+
+/// The conversation as it is stored: empty for the agent's scope.
+fn scoped(lease: &Lease, scope: KvScope) -> &str {
+    match scope {
+        KvScope::Agent => "",
+        KvScope::Conversation => lease.conversation_id.as_str(),
+    }
+}
+
+/// Read one value.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn get(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+    key: &str,
+) -> Result<Option<KvEntry>, StoreError> {
+    Ok(stored(tx, lease, owner, scope, key).await?.map(Row::entry))
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    value: Vec<u8>,
+    version: i64,
+    last_call: String,
+}
+
+impl Row {
+    fn entry(self) -> KvEntry {
+        let version = self.version.unsigned_abs();
+        KvEntry {
+            value: self.value,
+            version,
+        }
+    }
+}
+
+async fn stored(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+    key: &str,
+) -> Result<Option<Row>, StoreError> {
+    const SQL: &str = "
+        SELECT value, version, last_call FROM key_values
+        WHERE tenant_id = $1 AND agent_key = $2 AND owner = $3 AND conversation_id = $4 AND key = $5";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(owner.as_str())
+            .bind(scoped(lease, scope))
+            .bind(key)
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+/// Write one value of the agent's scope; answers the new version.
+///
+/// # Errors
+/// A version conflict, too many keys, or the database.
+pub async fn set(tx: &mut Tx, lease: &Lease, owner: &KvOwner, set: Set) -> Result<u64, SetError> {
+    let before = stored(tx, lease, owner, KvScope::Agent, &set.key).await?;
+    if let Some(row) = &before
+        && row.last_call == set.call
+    {
+        return Ok(row.version.unsigned_abs());
+    }
+    let version = before.as_ref().map_or(0, |row| row.version);
+    if let Some(expected) = set.if_version
+        && expected != version.unsigned_abs()
+    {
+        return Err(KvError::Conflict(version.unsigned_abs()).into());
+    }
+    if before.is_none() && count(tx, lease, owner, KvScope::Agent).await? >= i64::from(set.keys_max)
+    {
+        return Err(KvError::TooLarge(format!("over limits.kv_keys ({})", set.keys_max)).into());
+    }
+    let now = tx.now().await?;
+    let next = now.as_millis().max(version.saturating_add(1));
+    let row = Written {
+        key: &set.key,
+        value: &set.value,
+        version: next,
+        call: &set.call,
+    };
+    put(tx, lease, owner, KvScope::Agent, now, &row).await?;
+    Ok(next.unsigned_abs())
+}
+
+/// Remove one value of the agent's scope.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn delete(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    key: &str,
+) -> Result<(), StoreError> {
+    remove(tx, lease, owner, KvScope::Agent, key).await
+}
+
+/// Keys that start with `prefix` and come after `after`, in byte order.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn list(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+    prefix: &str,
+    after: &str,
+    limit: u32,
+) -> Result<KvPage, StoreError> {
+    // Not LIKE: it would give meaning to `%` and `_` of a guest's prefix.
+    const SQL: &str = "
+        SELECT key FROM key_values
+        WHERE tenant_id = $1 AND agent_key = $2 AND owner = $3 AND conversation_id = $4
+          AND key >= $5 AND key > $6 AND substr(key, 1, length($5)) = $5
+        ORDER BY key LIMIT $7";
+    let mut keys: Vec<String> = on_tx!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(owner.as_str())
+            .bind(scoped(lease, scope))
+            .bind(prefix)
+            .bind(after)
+            .bind(i64::from(limit) + 1)
+            .fetch_all(conn)
+            .await
+    })?;
+    let more = keys.len() > usize::try_from(limit).unwrap_or(usize::MAX);
+    if more {
+        keys.pop();
+    }
+    let cursor = if more { keys.last().cloned() } else { None };
+    Ok(KvPage { keys, cursor })
+}
+
+/// Store what a turn wrote to its conversation's scope. The conversation is leased: nobody else writes it.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn store_conversation(
+    tx: &mut Tx,
+    lease: &Lease,
+    now: Timestamp,
+    writes: &[KvWrite],
+) -> Result<(), StoreError> {
+    for write in writes {
+        match &write.entry {
+            None => remove(tx, lease, &write.owner, KvScope::Conversation, &write.key).await?,
+            Some(entry) => {
+                let version = i64::try_from(entry.version)
+                    .unwrap_or(i64::MAX)
+                    .max(now.as_millis());
+                let row = Written {
+                    key: &write.key,
+                    value: &entry.value,
+                    version,
+                    call: lease.message_id.as_str(),
+                };
+                put(tx, lease, &write.owner, KvScope::Conversation, now, &row).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+struct Written<'w> {
+    key: &'w str,
+    value: &'w [u8],
+    version: i64,
+    call: &'w str,
+}
+
+async fn put(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+    now: Timestamp,
+    row: &Written<'_>,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO key_values
+            (tenant_id, agent_key, owner, conversation_id, key, value, version, last_call, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (tenant_id, agent_key, owner, conversation_id, key) DO UPDATE SET
+            value = excluded.value, version = excluded.version,
+            last_call = excluded.last_call, updated_at = excluded.updated_at";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(owner.as_str())
+            .bind(scoped(lease, scope))
+            .bind(row.key)
+            .bind(row.value)
+            .bind(row.version)
+            .bind(row.call)
+            .bind(now)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}
+
+async fn remove(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+    key: &str,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        DELETE FROM key_values
+        WHERE tenant_id = $1 AND agent_key = $2 AND owner = $3 AND conversation_id = $4 AND key = $5";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(owner.as_str())
+            .bind(scoped(lease, scope))
+            .bind(key)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}
+
+async fn count(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+    scope: KvScope,
+) -> Result<i64, StoreError> {
+    const SQL: &str = "
+        SELECT count(*) FROM key_values
+        WHERE tenant_id = $1 AND agent_key = $2 AND owner = $3 AND conversation_id = $4";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(owner.as_str())
+            .bind(scoped(lease, scope))
+            .fetch_one(conn)
+            .await
+    })?)
+}

@@ -1,0 +1,35 @@
+//! Receipts: what each invocation of a component cost and said.
+
+use crate::domain::{Lease, Receipt, Timestamp};
+use crate::store::{StoreError, Tx, on_tx};
+
+/// Store the receipts of one attempt, in the order of the invocations. A repeat changes nothing.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn store(
+    tx: &mut Tx,
+    lease: &Lease,
+    at: Timestamp,
+    receipts: &[Receipt],
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO receipts (tenant_id, message_id, fence, ordinal, receipt, created_at)
+        SELECT $1, $2, $3, item.key, item.value, $4 FROM json_each($5) AS item WHERE true
+        ON CONFLICT DO NOTHING";
+    if receipts.is_empty() {
+        return Ok(());
+    }
+    let receipts = serde_json::to_string(receipts).map_err(StoreError::corrupt("receipt"))?;
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.message_id)
+            .bind(lease.fence)
+            .bind(at)
+            .bind(receipts)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+use super::writer::Writer;
+use super::{ClockSource, Signals, StoreError, Tx};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Executor as _, SqliteConnection};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// How long a statement waits for another process's write.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// An SQLite file: one writer task, a pool of readers.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: SqlitePool,
+    signals: Signals,
+    clock: ClockSource,
+}
+
+impl Sqlite {
+    pub(super) async fn open(
+        path: &Path,
+        readers: u32,
+        clock: ClockSource,
+    ) -> Result<Self, StoreError> {
+        let failed = |reason: String| StoreError::Open {
+            path: path.display().to_string(),
+            reason,
+        };
+        // WAL lets readers go on beside the writer. FULL: an acknowledged write survives a power cut; group
+        // commit makes it nearly free.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY)
+            .foreign_keys(true);
+        let lock = lock_for_migration(path)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let mut conn = options
+            .connect()
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        MIGRATIONS
+            .run(&mut conn)
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        if clock == ClockSource::Test {
+            create_test_clock(&mut conn).await?;
+        }
+        drop(lock);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(readers)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await
+            .map_err(|error| failed(error.to_string()))?;
+        let signals = Signals::default();
+        let writer = Writer::start(Tx::writer(conn, clock), signals.clone());
+        Ok(Self {
+            writer,
+            readers: pool,
+            signals,
+            clock,
+        })
+    }
+
+    pub(super) const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    pub(super) const fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(super) async fn reader(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::reader(self.readers.acquire().await?, self.clock))
+    }
+
+    pub(super) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+async fn create_test_clock(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    conn.execute("CREATE TABLE IF NOT EXISTS test_clock (now_ms BIGINT NOT NULL)")
+        .await?;
+    conn.execute(
+        "INSERT INTO test_clock (now_ms) SELECT 1700000000000 WHERE NOT EXISTS (SELECT 1 FROM test_clock)",
+    )
+    .await?;
+    Ok(())
+}
+
+/// sqlx takes no lock while it migrates SQLite, so two processes that start at once would both run the same
+/// migration. The lock is the file's and goes with the process, however that ends.
+async fn lock_for_migration(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut lock: PathBuf = path.to_owned();
+    lock.as_mut_os_string().push(".migrating");
+    let locking = tokio::task::spawn_blocking(move || {
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(lock)?;
+        file.lock()?;
+        Ok(file)
+    });
+    locking.await.map_err(std::io::Error::other)?
+}

@@ -1,0 +1,68 @@
+//! Getting components ready: from the host's cache, or from the control plane, verified.
+
+use super::Worker;
+use super::turn::{End, held, refused};
+use crate::domain::{Digest, Lease};
+use crate::engine::{CompiledComponent, EngineComponent, TurnSkill};
+use crate::hydration::SnapshotSkill;
+use std::sync::Arc;
+
+impl Worker {
+    pub(super) async fn engine(
+        &self,
+        lease: &Lease,
+        digest: Digest,
+    ) -> Result<EngineComponent, End> {
+        if let Some(engine) = self.0.host.cached_engine(digest) {
+            return Ok(engine);
+        }
+        let compiled = self.fetch(lease, digest).await?;
+        self.0
+            .host
+            .load_engine(&compiled)
+            .await
+            .map_err(|error| held(format!("the agent's engine cannot be loaded: {error}")))
+    }
+
+    /// A skill, ready to be called; none for a skill of instructions only.
+    pub(super) async fn skill(
+        &self,
+        lease: &Lease,
+        skill: &SnapshotSkill,
+    ) -> Result<Option<TurnSkill>, End> {
+        let Some(digest) = skill.component else {
+            return Ok(None);
+        };
+        let component = match self.0.host.cached_skill(digest) {
+            Some(component) => component,
+            None => {
+                let compiled = self.fetch(lease, digest).await?;
+                self.0.host.load_skill(&compiled).await.map_err(|error| {
+                    held(format!(
+                        "the skill {} cannot be loaded: {error}",
+                        skill.name
+                    ))
+                })?
+            }
+        };
+        Ok(Some(TurnSkill {
+            name: skill.name.clone(),
+            component,
+            tools: skill.tools.clone(),
+            grants: skill.grants,
+            config: skill.config.clone(),
+        }))
+    }
+
+    async fn fetch(&self, lease: &Lease, digest: Digest) -> Result<Arc<CompiledComponent>, End> {
+        match self
+            .0
+            .plane
+            .component(lease, digest, &self.0.platform)
+            .await
+        {
+            Ok(compiled) => Ok(Arc::new(compiled)),
+            Err(error) => Err(refused(error).await),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The worker: claims turns, runs them, and delivers what they reply.
+//!
+//! It is a library over [`ControlPlane`], the same in one process and on a machine of its own. Three loops, each a
+//! wait and a tick: [`turns`] claims and runs, [`heartbeat`] prolongs what runs, [`delivery`] sends. A worker keeps
+//! nothing that another could not do without: kill it at any point, and its leases run out.
+
+mod delivery;
+mod flight;
+mod heartbeat;
+mod load;
+mod lookups;
+mod turn;
+mod turns;
+
+use crate::artifacts::Platform;
+use crate::control::{ControlError, ControlPlane, RETRY_UNAVAILABLE};
+use crate::domain::{Digest, Pool, WorkerId};
+use crate::engine::ComponentHost;
+use crate::hydration::Snapshot;
+use crate::reply::Telegram;
+use flight::Flight;
+use moka::sync::Cache;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// This life of this worker.
+    pub worker_id: WorkerId,
+    /// Whose conversations it serves.
+    pub pool: Pool,
+    /// Turns at once.
+    pub slots: u32,
+    /// Turns one claim takes, at most.
+    pub claim_max: u32,
+    /// Conversations it delivers to at once.
+    pub delivery_slots: u32,
+    /// How long one claim waits for work.
+    pub claim_wait: Duration,
+    /// Between two heartbeats: a third of a lease.
+    pub heartbeat_every: Duration,
+    /// How long running turns may go on after a stop, before they are given back.
+    pub drain: Duration,
+    /// Snapshots kept at hand.
+    pub snapshots_max: u64,
+}
+
+/// A worker. Cheap to clone; clones are the same worker.
+#[derive(Clone)]
+pub struct Worker(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    plane: Arc<dyn ControlPlane>,
+    host: ComponentHost,
+    platform: Platform,
+    telegram: Telegram,
+    flight: Flight,
+    /// By their digest, so that an entry can never be stale.
+    snapshots: Cache<Digest, Arc<Snapshot>>,
+}
+
+impl Worker {
+    /// A worker that reaches everything through `plane`, runs components in `host` and sends with `telegram`.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        plane: Arc<dyn ControlPlane>,
+        host: ComponentHost,
+        telegram: Telegram,
+    ) -> Self {
+        let snapshots = Cache::new(settings.snapshots_max);
+        let platform = host.platform();
+        let flight = Flight::default();
+        Self(Arc::new(Inner {
+            settings,
+            plane,
+            host,
+            platform,
+            telegram,
+            flight,
+            snapshots,
+        }))
+    }
+
+    /// Work until `stop`, then drain: claim nothing more, let running turns finish for a while, give back the
+    /// rest. Returns when nothing of this worker runs any more.
+    pub async fn run(&self, stop: CancellationToken) {
+        let drained = CancellationToken::new();
+        let heartbeats = tokio::spawn(self.clone().heartbeats(drained.clone()));
+        let deliveries = tokio::spawn(self.clone().deliveries(stop.clone()));
+        self.turns(stop).await;
+        if let Err(error) = deliveries.await {
+            tracing::error!(%error, "the delivery loop ended early");
+        }
+        drained.cancel();
+        if let Err(error) = heartbeats.await {
+            tracing::error!(%error, "the heartbeat loop ended early");
+        }
+    }
+}
+
+/// After a request that failed: wait, so that a control plane in trouble is not asked in a hot loop.
+async fn pause_after(error: &ControlError, doing: &str) {
+    tracing::warn!(%error, doing, "the control plane did not answer; trying again");
+    tokio::time::sleep(RETRY_UNAVAILABLE).await;
+}

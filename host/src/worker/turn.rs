@@ -1,0 +1,227 @@
+//! One turn, from its lease to its settlement.
+
+use super::flight::Boarded;
+use super::lookups::LeasedLookups;
+use super::{Worker, pause_after};
+use crate::control::{ClaimedTurn, Completion, ControlError, Failure};
+use crate::domain::{DocumentPath, Lease, Receipt, Section};
+use crate::engine::{Overlay, TurnEnd, TurnFailure, TurnInput};
+use crate::hydration::{Bundle, Snapshot};
+use std::sync::Arc;
+use tracing::Instrument as _;
+
+/// What a turn comes to, before it is settled.
+pub(super) enum End {
+    Complete(Box<Completion>),
+    Failed(Failure),
+    /// The worker stops: the message goes back as if it had not been claimed.
+    GiveBack,
+    /// Somebody else has it.
+    Lost,
+}
+
+impl Worker {
+    /// Run one claimed turn and settle it.
+    pub(super) async fn turn(&self, turn: ClaimedTurn, boarded: Boarded) {
+        let lease = turn.lease;
+        let span = tracing::info_span!(
+            "turn",
+            tenant.id = %lease.tenant_id,
+            conversation.id = %lease.conversation_id,
+            message.id = %lease.message_id,
+            fence = lease.fence.0,
+            trace.id = tracing::field::Empty,
+        );
+        async {
+            let end = self.run_turn(&lease, &boarded).await;
+            self.settle(&lease, &boarded, end).await;
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn run_turn(&self, lease: &Lease, boarded: &Boarded) -> End {
+        match self.prepare(lease, boarded).await {
+            Ok((engine, input)) => {
+                tracing::info!(attempt = input.attempt, "turn started");
+                let note = input.memory_note.clone();
+                let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
+                match outcome {
+                    Ok(overlay) => End::Complete(Box::new(completion(overlay, note, receipts))),
+                    Err(failure) => judge(failure, receipts),
+                }
+            }
+            Err(end) => end,
+        }
+    }
+
+    /// Hydrate, and load the components.
+    async fn prepare(
+        &self,
+        lease: &Lease,
+        boarded: &Boarded,
+    ) -> Result<(crate::engine::EngineComponent, TurnInput), End> {
+        let bundle = match self.0.plane.hydrate(lease).await {
+            Ok(bundle) => bundle,
+            Err(error) => return Err(refused(error).await),
+        };
+        tracing::Span::current().record("trace.id", bundle.trace_id.as_str());
+        let snapshot = match self.snapshot(lease, &bundle).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Err(refused(error).await),
+        };
+        let engine = self.engine(lease, snapshot.engine).await?;
+        let mut skills = Vec::new();
+        for skill in &snapshot.skills {
+            skills.extend(self.skill(lease, skill).await?);
+        }
+        let input = TurnInput {
+            turn_id: lease.message_id.clone(),
+            attempt: bundle.attempt,
+            mode: bundle.mode,
+            prompt: prompt(&snapshot, &bundle),
+            history: bundle.history,
+            input: bundle.input,
+            skills,
+            config: snapshot.config.clone(),
+            memory_note: bundle.memory_note,
+            lookups: Arc::new(LeasedLookups::new(Arc::clone(&self.0.plane), lease.clone())),
+            cancel: boarded.cancel.clone(),
+        };
+        Ok((engine, input))
+    }
+
+    async fn snapshot(
+        &self,
+        lease: &Lease,
+        bundle: &Bundle,
+    ) -> Result<Arc<Snapshot>, ControlError> {
+        if let Some(snapshot) = self.0.snapshots.get(&bundle.snapshot) {
+            return Ok(snapshot);
+        }
+        let snapshot = Arc::new(self.0.plane.snapshot(lease, bundle.snapshot).await?);
+        self.0
+            .snapshots
+            .insert(bundle.snapshot, Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    /// Settle, asking again while the control plane does not answer and the lease may still be held. Where it is
+    /// not, the message is somebody else's and nothing of this turn is stored.
+    async fn settle(&self, lease: &Lease, boarded: &Boarded, end: End) {
+        let plane = &self.0.plane;
+        loop {
+            let settled = match &end {
+                End::Complete(completion) => plane.complete(lease, (**completion).clone()).await,
+                End::Failed(failure) => {
+                    let settled = plane.fail(lease, failure.clone()).await;
+                    settled.map(|settled| tracing::warn!(?settled, %failure, "the turn failed"))
+                }
+                End::GiveBack => plane.give_back(lease).await,
+                End::Lost => Err(ControlError::LeaseLost),
+            };
+            match settled {
+                Ok(()) => {
+                    tracing::info!("turn settled");
+                    return;
+                }
+                Err(ControlError::LeaseLost) => {
+                    tracing::warn!("the lease was lost; nothing of this turn is stored");
+                    return;
+                }
+                Err(ControlError::Refused(reason)) => {
+                    // Nothing was stored. The lease runs out, and the message is tried again.
+                    tracing::error!(reason, "the turn's settlement was refused");
+                    return;
+                }
+                Err(error @ ControlError::Unavailable(_)) => {
+                    // A heartbeat that comes through says whether there is still a lease to settle under.
+                    let ended = boarded.cancel.is_cancelled() && !matches!(end, End::GiveBack);
+                    if ended {
+                        return;
+                    }
+                    pause_after(&error, "settle").await;
+                }
+            }
+        }
+    }
+}
+
+/// The prompt of this turn: the stable sections, then the volatile ones.
+fn prompt(snapshot: &Snapshot, bundle: &Bundle) -> Vec<Section> {
+    let shown = |private: bool| !(private && bundle.hide_private);
+    let stable = snapshot
+        .sections
+        .iter()
+        .filter(|section| shown(section.private))
+        .map(|section| Section {
+            title: section.title.clone(),
+            body: section.body.clone(),
+            stable: true,
+        });
+    stable.chain(bundle.volatile.iter().cloned()).collect()
+}
+
+fn completion(overlay: Overlay, note: DocumentPath, receipts: Vec<Receipt>) -> Completion {
+    let Overlay {
+        history,
+        reply,
+        memory,
+        kv,
+    } = overlay;
+    let memory_note = (!memory.is_empty()).then_some(note);
+    Completion {
+        history,
+        reply,
+        memory,
+        memory_note,
+        kv,
+        receipts,
+    }
+}
+
+/// What should happen next, by why the turn failed.
+fn judge(failure: TurnFailure, receipts: Vec<Receipt>) -> End {
+    let reason = failure.to_string();
+    End::Failed(match failure {
+        TurnFailure::RetryAfter { after, reason } => Failure::Retry {
+            reason,
+            after: Some(after),
+            receipts,
+        },
+        // A trap or a spent limit may be the input's fault or a moment's: the attempts decide.
+        TurnFailure::Trap(_) | TurnFailure::Exhausted(_) => Failure::Retry {
+            reason,
+            after: None,
+            receipts,
+        },
+        TurnFailure::ContextOverflow | TurnFailure::Permanent(_) => {
+            Failure::Permanent { reason, receipts }
+        }
+        TurnFailure::Hold(reason) => Failure::Hold { reason, receipts },
+        TurnFailure::LeaseLost => return End::Lost,
+        TurnFailure::Cancelled => return End::GiveBack,
+    })
+}
+
+/// What should happen next where the control plane would not let the turn begin. A refusal is for a person to mend,
+/// and the agent's messages wait for that.
+pub(super) async fn refused(error: ControlError) -> End {
+    match error {
+        ControlError::LeaseLost => End::Lost,
+        ControlError::Refused(reason) => held(reason),
+        ControlError::Unavailable(_) => {
+            // Given back at once, it would be claimed at once.
+            pause_after(&error, "begin a turn").await;
+            End::GiveBack
+        }
+    }
+}
+
+/// A component that cannot be loaded: a person must act, and the messages wait.
+pub(super) fn held(reason: String) -> End {
+    End::Failed(Failure::Hold {
+        reason,
+        receipts: Vec::new(),
+    })
+}

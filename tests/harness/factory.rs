@@ -1,0 +1,268 @@
+//! A whole factory in the test's own process: control plane, worker, and any number of tenants.
+
+use crate::built;
+use agent_factory::app::App;
+use agent_factory::clock::Ids;
+use agent_factory::config::Config;
+use agent_factory::control::LocalControl;
+use agent_factory::domain::{
+    AgentKey, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
+};
+use agent_factory::engine::ComponentKind;
+use agent_factory::outbox;
+use agent_factory::queue::{self, Enqueue, EnqueueError, MessageState, MessageStatus};
+use agent_factory::store::{ClockSource, Db, StoreError, Topic};
+use agent_factory::workspace::{self, AdmittedSkill, Agent, Import, Workspace};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long any one event may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The master key of every test.
+const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
+
+/// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
+pub struct Factory {
+    app: App,
+    _folder: tempfile::TempDir,
+}
+
+/// A worker at work; dropped, it stops.
+pub struct AtWork {
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Factory {
+    /// With these settings over the defaults: `("limits.turn_ms", "1000")`.
+    pub async fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("factory.db").display());
+        let usual = [
+            ("database.url", url.as_str()),
+            ("limits.engine_slots", "4"),
+            ("limits.tool_slots", "4"),
+            ("server.shutdown_grace_ms", "0"),
+            ("telegram.api_base", "http://127.0.0.1:9"),
+        ];
+        let environment = usual
+            .iter()
+            .chain(settings)
+            .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
+            .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
+        let config = Config::load(None, environment).expect("a configuration");
+        let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+        Self {
+            app: app.await.expect("a factory"),
+            _folder: folder,
+        }
+    }
+
+    /// With the defaults.
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The application itself.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.app.db
+    }
+
+    /// The control plane, as a worker reaches it.
+    pub fn control(&self) -> LocalControl {
+        self.app.control()
+    }
+
+    /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
+    pub async fn agent(&self, tenant: &str, engine: &str, folder: &Path) {
+        let Workspace { documents, skills } = workspace::read(folder).expect("a workspace");
+        let engine_bytes = built::guest_bytes(engine);
+        let admission = &self.app.admission;
+        admission
+            .admit(ComponentKind::Engine, engine_bytes.clone())
+            .await
+            .expect("an engine");
+        let mut admitted = Vec::new();
+        for folder in skills {
+            let tools = match &folder.component {
+                Some((_, bytes)) => {
+                    let skill = admission.admit(ComponentKind::Skill, bytes.clone()).await;
+                    skill.expect("a skill").tools
+                }
+                None => Vec::new(),
+            };
+            admitted.push(AdmittedSkill { folder, tools });
+        }
+        let agent = Agent {
+            tenant_id: tenant.parse().expect("a tenant id"),
+            agent_key: agent_key(),
+            pool: Pool::default(),
+            engine_name: engine.to_owned(),
+            engine: engine_bytes,
+            time_zone: "UTC".to_owned(),
+            runtime_config: BTreeMap::new(),
+            secrets_ref: Vec::new(),
+        };
+        let import = Import {
+            agent,
+            documents,
+            skills: admitted,
+        };
+        let imported: Result<_, StoreError> = self
+            .db()
+            .write(move |tx| Box::pin(async move { workspace::import(tx, &import).await }))
+            .await;
+        imported.expect("an import");
+    }
+
+    /// Start a worker.
+    pub fn work(&self) -> AtWork {
+        let stop = CancellationToken::new();
+        let worker = self.app.worker().expect("a worker");
+        let stopping = stop.clone();
+        let task = tokio::spawn(async move { worker.run(stopping).await });
+        AtWork {
+            stop,
+            task: Some(task),
+        }
+    }
+
+    /// Store a message whose reply is kept for the asker.
+    pub async fn enqueue(&self, tenant: &str, conversation: &str, text: &str) -> MessageId {
+        let message_id = self.app.ids.message().expect("an id");
+        let enqueue = Enqueue {
+            tenant_id: tenant.parse().expect("a tenant id"),
+            conversation_id: conversation
+                .parse::<ConversationId>()
+                .expect("a conversationId"),
+            agent_key: agent_key(),
+            payload: Payload {
+                provider: Provider::Api,
+                provider_user_id: "tester".to_owned(),
+                message_text: text.to_owned(),
+                external_message_id: None,
+                reply_to: Channel::Api,
+                metadata: BTreeMap::new(),
+            },
+            priority: None,
+            scheduled_for: None,
+            max_attempts: None,
+            source: "test".to_owned(),
+            source_id: None,
+            trace_id: message_id.to_string(),
+        };
+        let (policy, id) = (self.app.queue_policy(), message_id.clone());
+        let enqueued: Result<_, EnqueueError> = self
+            .db()
+            .write(move |tx| {
+                Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, id).await })
+            })
+            .await;
+        enqueued.expect("an accepted message");
+        message_id
+    }
+
+    /// What can be said of a message.
+    pub async fn status(&self, tenant: &str, message: &MessageId) -> MessageStatus {
+        let (tenant, message): (TenantId, _) =
+            (tenant.parse().expect("a tenant id"), message.clone());
+        let status: Result<_, StoreError> = self
+            .db()
+            .read(move |tx| {
+                Box::pin(async move { queue::message_status(tx, &tenant, &message).await })
+            })
+            .await;
+        status.expect("an answer").expect("a message")
+    }
+
+    /// Wait until `wanted` says so of a message.
+    pub async fn await_status(
+        &self,
+        tenant: &str,
+        message: &MessageId,
+        wanted: impl Fn(&MessageStatus) -> bool,
+    ) -> MessageStatus {
+        let mut settled = self.db().signals().listen(Topic::Settled);
+        let mut queued = self.db().signals().listen(Topic::Queue);
+        let waited = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let status = self.status(tenant, message).await;
+                if wanted(&status) {
+                    return status;
+                }
+                tokio::select! {
+                    () = settled.changed(PATIENCE) => (),
+                    () = queued.changed(PATIENCE) => (),
+                }
+            }
+        });
+        match waited.await {
+            Ok(status) => status,
+            Err(_) => panic!("it stays {:?}", self.status(tenant, message).await),
+        }
+    }
+
+    /// The replies to a message, joined.
+    pub async fn reply(&self, tenant: &str, message: &MessageId) -> String {
+        let (tenant, message): (TenantId, _) =
+            (tenant.parse().expect("a tenant id"), message.clone());
+        let replies: Result<_, StoreError> = self
+            .db()
+            .read(move |tx| {
+                Box::pin(async move { outbox::replies_of(tx, &tenant, &message).await })
+            })
+            .await;
+        let replies = replies.expect("an answer");
+        replies
+            .into_iter()
+            .map(|reply| reply.body)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// One message, and the reply to it; some worker must be at work.
+    pub async fn ask(&self, tenant: &str, conversation: &str, text: &str) -> String {
+        let message = self.enqueue(tenant, conversation, text).await;
+        let done = |status: &MessageStatus| {
+            !matches!(
+                status.state,
+                MessageState::Queued { .. } | MessageState::Processing
+            )
+        };
+        let status = self.await_status(tenant, &message, done).await;
+        assert!(
+            matches!(status.state, MessageState::Done { .. }),
+            "{status:?}"
+        );
+        self.reply(tenant, &message).await
+    }
+}
+
+impl AtWork {
+    /// Stop in order, and wait for it.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            task.await.expect("a worker that ends well");
+        }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The agent of every tenant of a factory.
+pub fn agent_key() -> AgentKey {
+    "default".parse().expect("an agentKey")
+}

@@ -1,0 +1,6 @@
+//! The real program, killed at the worst moments.
+
+mod killed;
+mod starting;
+mod stopped;
+mod webhook;
