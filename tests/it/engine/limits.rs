@@ -1,9 +1,11 @@
 //! Every limit of a call: at it the call goes on, one beyond it ends.
 
 use super::fixture::Fixture;
+use super::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::ReceiptOutcome;
+use agent_factory::domain::{MemoryHit, ReceiptOutcome};
 use agent_factory::engine::{Grants, TurnFailure};
+use std::sync::Arc;
 
 async fn with(limits: Limits) -> Fixture {
     Fixture::new(limits).await
@@ -332,5 +334,31 @@ async fn appended_memory() {
     assert!(
         beyond.contains("at most 9 bytes to the memory (memory_append_bytes)"),
         "{beyond}"
+    );
+}
+
+#[tokio::test]
+async fn hits_of_a_memory_search() {
+    let hit = |line| MemoryHit {
+        path: "MEMORY.md".parse().unwrap(),
+        line,
+        text: "a blue door".to_owned(),
+        score: 1.0,
+    };
+    let limits = Limits {
+        memory_hits: 2,
+        ..Limits::default()
+    };
+    let mut fixture = with(limits).await;
+    fixture.grants = Grants::all();
+    fixture.lookups = Arc::new(FakeLookups {
+        hits: [1, 2, 3].map(hit).to_vec(),
+        ..FakeLookups::default()
+    });
+    let reply = fixture.reply("tool hostile__note {}").await;
+    let (_, hits) = reply.split_once("--\n").unwrap();
+    assert_eq!(
+        hits, "memory/2026-11-22.md:1 the blue door is open\nMEMORY.md:1 a blue door",
+        "two at most, the turn's own line first"
     );
 }
