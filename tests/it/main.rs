@@ -5,3 +5,4 @@ mod engine;
 mod flow;
 mod outbox;
 mod queue;
+mod readme;
