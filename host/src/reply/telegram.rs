@@ -1,5 +1,5 @@
+use super::Sent;
 use crate::config::ApiBase;
-use crate::control::Sent;
 use crate::domain::Channel;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};

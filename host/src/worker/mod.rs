@@ -12,10 +12,10 @@ mod lookups;
 mod turn;
 mod turns;
 
-use crate::artifacts::Platform;
 use crate::control::{ControlError, ControlPlane, RETRY_UNAVAILABLE};
 use crate::domain::{Digest, Pool, WorkerId};
 use crate::engine::ComponentHost;
+use crate::engine::Platform;
 use crate::hydration::Snapshot;
 use crate::reply::Telegram;
 use flight::Flight;

@@ -12,12 +12,11 @@ use super::{
     Beat, ClaimRequest, Claims, Completion, ControlError, ControlPlane, Delivery, DeliveryBatch,
     DeliveryRequest, Failure, LaneLease, Sent, Settled,
 };
-use crate::artifacts::Platform;
 use crate::clock::Ids;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
 };
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, EnqueueError, LeaseError};
 use crate::secrets::{MasterKey, SecretError};

@@ -1,10 +1,10 @@
 //! Claims, heartbeats, and what a turn begins with.
 
 use super::LocalControl;
-use crate::artifacts::{self, Platform};
+use crate::artifacts;
 use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
 use crate::domain::{Digest, Lease, WorkerId};
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
 use crate::store::{StoreError, Topic, Tx, Work};
