@@ -55,7 +55,6 @@ pub struct App {
     pub admission: Admission,
     config: Config,
     host: ComponentHost,
-    closing: CancellationToken,
 }
 
 impl App {
@@ -80,7 +79,6 @@ impl App {
             limits: config.limits.clone(),
         };
         let admission = Admission::new(db.clone(), compiler, signer, host.platform());
-        let closing = CancellationToken::new();
         Ok(Self {
             db,
             ids,
@@ -88,7 +86,6 @@ impl App {
             admission,
             config,
             host,
-            closing,
         })
     }
 
@@ -104,9 +101,10 @@ impl App {
         queue_policy(&self.config)
     }
 
-    /// The control plane of this process, for a worker in it.
+    /// The control plane of this process, for a worker in it. Once `closing` is cancelled, claims that wait for work
+    /// return with nothing.
     #[must_use]
-    pub fn control(&self) -> LocalControl {
+    pub fn control(&self, closing: CancellationToken) -> LocalControl {
         let policies = Policies {
             queue: self.queue_policy(),
             outbox: outbox_policy(&self.config),
@@ -120,15 +118,15 @@ impl App {
             self.ids.clone(),
             policies,
             master_key,
-            self.closing.clone(),
+            closing,
         )
     }
 
-    /// A worker in this process.
+    /// A worker in this process, to be run until `stop`.
     ///
     /// # Errors
     /// Where no HTTP client can be made, or no id.
-    pub fn worker(&self) -> Result<Worker, StartError> {
+    pub fn worker(&self, stop: &CancellationToken) -> Result<Worker, StartError> {
         let config = &self.config;
         let timeout = Duration::from_millis(config.telegram.send_timeout_ms);
         let telegram = Telegram::new(config.telegram.api_base.clone(), timeout)?;
@@ -145,7 +143,7 @@ impl App {
         };
         Ok(Worker::new(
             settings,
-            Arc::new(self.control()),
+            Arc::new(self.control(stop.clone())),
             self.host.clone(),
             telegram,
         ))
@@ -166,16 +164,6 @@ impl App {
             policy: self.queue_policy(),
         };
         ingress::serve(listener, &self.config.server, ingress, stop).await
-    }
-
-    /// Run `worker` until `stop`: running turns finish or are given back.
-    pub async fn work(&self, worker: Worker, stop: CancellationToken) {
-        let closing = self.closing.clone();
-        let close = async {
-            stop.cancelled().await;
-            closing.cancel();
-        };
-        tokio::join!(worker.run(stop.clone()), close);
     }
 
     /// Close the database: what was handed to it is stored first.

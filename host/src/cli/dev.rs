@@ -74,13 +74,13 @@ fn make_state_folder(folder: &Path) -> anyhow::Result<()> {
 
 /// One message in, one reply out.
 async fn once(app: &App, demo: &Demo, text: &str, stop: CancellationToken) -> anyhow::Result<()> {
-    let worker = app.worker()?;
+    let worker = app.worker(&stop)?;
     let ask = async {
         let answer = chat::ask(app, demo, text, &stop).await;
         stop.cancel();
         answer
     };
-    let ((), answer) = tokio::join!(app.work(worker, stop.clone()), ask);
+    let ((), answer) = tokio::join!(worker.run(stop.clone()), ask);
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", answer?)?;
     Ok(out.flush()?)
@@ -101,7 +101,7 @@ async fn serve(
         )
     })?;
     announce(app, demo, imported, secret, &listener)?;
-    let worker = app.worker()?;
+    let worker = app.worker(&stop)?;
     let chatting = async {
         if std::io::stdin().is_terminal() {
             let outcome = chat::chat(app, demo, &stop).await;
@@ -113,7 +113,7 @@ async fn serve(
         }
     };
     let ((), served, chatted) = tokio::join!(
-        app.work(worker, stop.clone()),
+        worker.run(stop.clone()),
         app.serve(listener, stop.clone()),
         chatting
     );

@@ -135,9 +135,8 @@ impl Worker {
                     return;
                 }
                 Err(error @ ControlError::Unavailable(_)) => {
-                    // A heartbeat that comes through says whether there is still a lease to settle under.
-                    let ended = boarded.cancel.is_cancelled() && !matches!(end, End::GiveBack);
-                    if ended {
+                    // The lease is lost, or the worker stops: either way the lease runs out by itself.
+                    if boarded.cancel.is_cancelled() {
                         return;
                     }
                     pause_after(&error, "settle").await;
