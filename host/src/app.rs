@@ -206,6 +206,7 @@ fn hydration_policy(config: &Config) -> hydration::Policy {
         documents_chars_max_total: chars(config.hydration.documents_chars_max_total),
         memory_window_days: config.hydration.memory_window_days,
         history_messages: config.hydration.history_messages,
+        history_bytes: config.hydration.history_bytes,
         ..hydration::Policy::default()
     }
 }

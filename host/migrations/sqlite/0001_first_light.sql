@@ -33,7 +33,8 @@ CREATE TABLE compiled_components (
 
 -- Agents (`agentProfiles`). `held_*` is set while the agent waits for a person; its messages wait with it.
 -- `resuming` is set from the resume until the last of its held conversations has been let go.
--- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since.
+-- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since; each such change raises
+-- `content_version`, so that a snapshot built before the change does not become the current one after it.
 CREATE TABLE agent_profiles (
     tenant_id       TEXT   NOT NULL REFERENCES tenants (tenant_id),
     agent_key       TEXT   NOT NULL,
@@ -49,6 +50,7 @@ CREATE TABLE agent_profiles (
     held_at         BIGINT,
     resuming        BIGINT NOT NULL DEFAULT 0 CHECK (resuming IN (0, 1)),
     snapshot_digest TEXT,
+    content_version BIGINT NOT NULL DEFAULT 0,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key),

@@ -262,7 +262,8 @@ pub(super) async fn skills_remove_others(
 
 pub(super) async fn snapshot_forget(tx: &mut Tx, whose: &Whose<'_>) -> Result<(), StoreError> {
     const SQL: &str = "
-        UPDATE agent_profiles SET snapshot_digest = NULL WHERE tenant_id = $1 AND agent_key = $2";
+        UPDATE agent_profiles SET snapshot_digest = NULL, content_version = content_version + 1
+        WHERE tenant_id = $1 AND agent_key = $2";
     on_tx!(tx, |conn| {
         sqlx::query(SQL)
             .bind(whose.tenant_id)

@@ -71,13 +71,31 @@ impl LocalControl {
     }
 
     pub(super) async fn hydrate_turn(&self, lease: Lease) -> Result<Bundle, ControlError> {
-        let policies = self.policies.clone();
-        let bundle = self.db.write(move |tx| {
-            Box::pin(async move { hydration::hydrate(tx, &policies.hydration, &lease).await })
-        });
-        bundle
-            .await
-            .map_err(|error: hydration::HydrateError| error.into())
+        // Stored by itself and first: whatever goes wrong from here on counts as an attempt.
+        let starting = lease.clone();
+        let started =
+            self.leased(move |tx| Box::pin(async move { queue::start(tx, &starting).await }));
+        let started = started.await?;
+        let (policies, hydrated) = (self.policies.clone(), lease.clone());
+        let bundle: Result<_, hydration::HydrateError> = self
+            .db
+            .read(move |tx| {
+                Box::pin(async move {
+                    hydration::hydrate(tx, &policies.hydration, &hydrated, started).await
+                })
+            })
+            .await;
+        let (bundle, built) = bundle?;
+        if let Some(built) = built {
+            let stored = self.leased(move |tx| {
+                Box::pin(async move {
+                    queue::check(tx, &lease).await?;
+                    Ok(built.store(tx, &lease).await?)
+                })
+            });
+            stored.await?;
+        }
+        Ok(bundle)
     }
 
     pub(super) async fn snapshot_of(
