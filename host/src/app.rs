@@ -2,7 +2,7 @@
 
 use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
-use crate::config::Config;
+use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
@@ -38,6 +38,11 @@ pub enum StartError {
     /// No TLS.
     #[error("start the HTTP client")]
     Http(#[from] reqwest::Error),
+    /// A provider that this version does not have.
+    #[error(
+        "provider.kind is {0:?}, but this version starts no workers: its worker runs in this process; set it to none"
+    )]
+    NoProvider(ProviderKind),
     /// No randomness.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -69,6 +74,9 @@ impl App {
         ids: Ids,
         program: PathBuf,
     ) -> Result<Self, StartError> {
+        if config.provider.kind != ProviderKind::None {
+            return Err(StartError::NoProvider(config.provider.kind));
+        }
         let master_key = MasterKey::from_config(&config.secrets)?;
         let path = config.database.url.sqlite_path();
         let db = Db::open_sqlite(path, config.database.readers, clock).await?;

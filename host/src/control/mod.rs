@@ -95,12 +95,13 @@ pub trait ControlPlane: Send + Sync + 'static {
         call: &str,
     ) -> Result<Result<u64, KvError>, ControlError>;
 
-    /// Remove a value of the agent's scope, at once.
+    /// Remove a value of the agent's scope, at once. The repeat of a `call` changes nothing.
     async fn kv_delete(
         &self,
         lease: &Lease,
         owner: &KvOwner,
         key: &str,
+        call: &str,
     ) -> Result<(), ControlError>;
 
     /// Keys with a prefix, after a key, at most `limit`.

@@ -134,8 +134,11 @@ pub async fn enqueue(
         .map(|done| done.rows_affected()))
     .map_err(StoreError::from)?;
     if inserted == 0 {
-        // Its twin came at the same moment, into another conversation; that one stands.
-        rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?;
+        // Its twin came at the same moment, into another conversation; that one stands. A leased conversation is
+        // left alone: a new head would take the lease from the worker that holds it.
+        if place.state != "leased" {
+            rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?;
+        }
         let first = look(tx, message).await?.and_then(|row| row.message_id);
         return first.map(repeat_of).ok_or_else(|| {
             EnqueueError::Store(StoreError::Corrupt {

@@ -87,10 +87,10 @@ async fn finish(running: &mut JoinSet<()>) {
     }
 }
 
-/// A turn's task ends in a panic only through a mistake in this program; its lease runs out and another worker
-/// takes the message.
-fn report(ended: Option<Result<(), tokio::task::JoinError>>) {
+/// A task ends in a panic only through a mistake in this program; its lease runs out and another worker takes the
+/// work.
+pub(super) fn report(ended: Option<Result<(), tokio::task::JoinError>>) {
     if let Some(Err(error)) = ended {
-        tracing::error!(%error, "a turn's task broke");
+        tracing::error!(%error, "a task of the worker broke");
     }
 }

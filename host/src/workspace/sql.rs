@@ -234,6 +234,25 @@ pub(super) async fn component_asset_put(
     Ok(())
 }
 
+pub(super) async fn component_assets_remove(
+    tx: &mut Tx,
+    whose: &Whose<'_>,
+    skill: &SkillName,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        DELETE FROM skill_assets
+        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3 AND kind = 'component'";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(whose.tenant_id)
+            .bind(whose.agent_key)
+            .bind(skill)
+            .execute(conn)
+            .await
+    })?;
+    Ok(())
+}
+
 pub(super) async fn skills_remove_others(
     tx: &mut Tx,
     whose: &Whose<'_>,

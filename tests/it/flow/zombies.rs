@@ -52,7 +52,7 @@ async fn can_do_nothing(control: &LocalControl, lease: &Lease) {
             .kv_set(lease, &owner, "key", b"zombie".to_vec(), None, "call")
             .await,
     );
-    lost(control.kv_delete(lease, &owner, "key").await);
+    lost(control.kv_delete(lease, &owner, "key", "call").await);
     lost(
         control
             .kv_list(lease, &owner, KvScope::Agent, "", "", 10)
@@ -181,4 +181,47 @@ async fn a_lease_altered_to_name_another_tenant_is_no_lease() {
     );
     lost(control.hydrate(&forged).await);
     lost(control.complete(&forged, completion("forged")).await);
+}
+
+#[tokio::test]
+async fn a_write_asked_for_again_by_a_second_attempt_changes_nothing_that_others_have_written_since()
+ {
+    let factory = Factory::new().await;
+    factory
+        .agent("ada", "offline", &built::demo_workspace())
+        .await;
+    factory.enqueue("ada", "first", "hello").await;
+    factory.enqueue("ada", "second", "hello").await;
+    let control = factory.control();
+    let (one, two) = (claim(&control, "one").await, claim(&control, "two").await);
+    let owner = KvOwner(Some("notes".parse().expect("a skill's name")));
+    let set = async |lease: &Lease, value: &str, call: &str| {
+        let value = value.as_bytes().to_vec();
+        let set = control.kv_set(lease, &owner, "key", value, None, call);
+        set.await.expect("an answer").expect("a version")
+    };
+    let get = async || {
+        let entry = control.kv_get(&one, &owner, KvScope::Agent, "key").await;
+        entry.expect("an answer").map(|entry| entry.value)
+    };
+    let first = set(&one, "mine", "call-1").await;
+    set(&two, "theirs", "call-1").await;
+    assert_eq!(
+        set(&one, "mine", "call-1").await,
+        first,
+        "the repeat's answer"
+    );
+    assert_eq!(get().await, Some(b"theirs".to_vec()));
+
+    control
+        .kv_delete(&one, &owner, "key", "call-2")
+        .await
+        .expect("an answer");
+    let again = set(&two, "theirs again", "call-2").await;
+    control
+        .kv_delete(&one, &owner, "key", "call-2")
+        .await
+        .expect("an answer");
+    assert_eq!(get().await, Some(b"theirs again".to_vec()));
+    assert!(again > first, "a version never comes back");
 }

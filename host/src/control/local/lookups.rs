@@ -79,11 +79,12 @@ impl LocalControl {
         lease: Lease,
         owner: KvOwner,
         key: String,
+        call: String,
     ) -> Result<(), ControlError> {
         self.leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                Ok(key_value::delete(tx, &lease, &owner, &key).await?)
+                Ok(key_value::delete(tx, &lease, &owner, &key, &call).await?)
             })
         })
         .await

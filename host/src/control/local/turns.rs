@@ -125,15 +125,19 @@ impl LocalControl {
         let found = self.read_leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                if !artifacts::may_use(tx, &lease, digest).await? {
-                    return Ok(None);
-                }
-                Ok(artifacts::compiled(tx, digest, &wanted).await?)
+                let usable = artifacts::may_use(tx, &lease, digest).await?;
+                Ok((usable, artifacts::compiled(tx, digest, &wanted).await?))
             })
         });
-        let artifact = found.await?.and_then(|row| row.artifact(digest, &platform));
+        let (usable, row) = found.await?;
+        if !usable {
+            // The agent has changed since the bundle was made; the next one names what it has now.
+            let reason = format!("the component {digest} is not this agent's any more");
+            return Err(ControlError::Unavailable(reason));
+        }
+        let artifact = row.and_then(|row| row.artifact(digest, &platform));
         artifact.ok_or_else(|| {
-            let reason = "is not compiled for this worker, or not this agent's; upload it again";
+            let reason = "is not compiled for this worker's version; import it again";
             ControlError::Refused(format!("the component {digest} {reason}"))
         })
     }
