@@ -70,6 +70,7 @@ pub async fn put(tx: &mut Tx, now: Timestamp, bytes: &[u8]) -> Result<Digest, St
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(digest)
 }
@@ -125,6 +126,7 @@ pub async fn put_compiled(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -59,10 +59,16 @@ pub(super) async fn current(
     let Some(profile) = sql::profile(tx, lease).await? else {
         return Ok(None);
     };
-    if let Some(digest) = profile.snapshot()?
-        && let Some(snapshot) = stored(tx, lease, digest).await?
-    {
-        return Ok(Some((digest, snapshot)));
+    if let Some(found) = pointed_at(tx, lease, &profile).await? {
+        return Ok(Some(found));
+    }
+    sql::lock_agent(tx, lease).await?;
+    let Some(profile) = sql::profile(tx, lease).await? else {
+        return Ok(None);
+    };
+    // Another turn may have built it during the wait.
+    if let Some(found) = pointed_at(tx, lease, &profile).await? {
+        return Ok(Some(found));
     }
     let documents = sql::documents(tx, lease).await?;
     let skills = sql::skills(tx, lease).await?;
@@ -79,6 +85,18 @@ pub(super) async fn current(
     let digest = Digest::of(body.as_bytes());
     sql::snapshot_put(tx, lease, now, digest, &body).await?;
     Ok(Some((digest, snapshot)))
+}
+
+async fn pointed_at(
+    tx: &mut Tx,
+    lease: &Lease,
+    profile: &sql::ProfileRow,
+) -> Result<Option<(Digest, Snapshot)>, StoreError> {
+    let Some(digest) = profile.snapshot()? else {
+        return Ok(None);
+    };
+    let snapshot = stored(tx, lease, digest).await?;
+    Ok(snapshot.map(|snapshot| (digest, snapshot)))
 }
 
 /// The snapshot of `digest`, if it is of the lease's agent.

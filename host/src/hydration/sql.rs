@@ -51,6 +51,24 @@ pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<Profile
     })?)
 }
 
+/// What a snapshot is made of stays as it is until this transaction has ended: who changes it writes the agent's row
+/// too, and waits. Free on SQLite.
+pub(super) async fn lock_agent(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    const SQL: &str = "
+        SELECT agent_key FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2 FOR NO KEY UPDATE";
+    if tx.is_shared() {
+        on_tx!(tx, |conn| {
+            sqlx::query(SQL)
+                .bind(&lease.tenant_id)
+                .bind(&lease.agent_key)
+                .execute(conn)
+                .await
+                .map(drop)
+        })?;
+    }
+    Ok(())
+}
+
 pub(super) async fn documents(
     tx: &mut Tx,
     lease: &Lease,
@@ -135,6 +153,15 @@ pub(super) async fn snapshot_put(
             SELECT digest FROM hydration_snapshots WHERE tenant_id = $1 AND agent_key = $2
             ORDER BY built_at DESC LIMIT 8)";
     on_tx!(tx, |conn| {
+        sqlx::query(POINT)
+            .bind(digest.to_string())
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    on_tx!(tx, |conn| {
         sqlx::query(PUT)
             .bind(&lease.tenant_id)
             .bind(digest.to_string())
@@ -143,14 +170,7 @@ pub(super) async fn snapshot_put(
             .bind(now)
             .execute(conn)
             .await
-    })?;
-    on_tx!(tx, |conn| {
-        sqlx::query(POINT)
-            .bind(digest.to_string())
-            .bind(&lease.tenant_id)
-            .bind(&lease.agent_key)
-            .execute(conn)
-            .await
+            .map(drop)
     })?;
     on_tx!(tx, |conn| {
         sqlx::query(PRUNE)
@@ -158,6 +178,7 @@ pub(super) async fn snapshot_put(
             .bind(&lease.agent_key)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

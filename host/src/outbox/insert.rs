@@ -52,7 +52,8 @@ pub async fn insert(
         made.push(id);
     }
     let rows = batch(&rows)?;
-    on_tx!(tx, |conn| sqlx::query(sql::INSERT)
+    let statement = tx.sql(sql::INSERT);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(rows)
         .bind(&lease.tenant_id)
         .bind(&lease.conversation_id)

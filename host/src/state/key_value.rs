@@ -99,6 +99,7 @@ async fn stored(
 /// # Errors
 /// A version conflict, too many keys, or the database.
 pub async fn set(tx: &mut Tx, lease: &Lease, owner: &KvOwner, set: Set) -> Result<u64, SetError> {
+    of_the_agent_alone(tx, lease, owner).await?;
     let before = stored(tx, lease, owner, KvScope::Agent, &set.key).await?;
     if let Some(row) = &before
         && row.last_call == set.call
@@ -137,7 +138,20 @@ pub async fn delete(
     owner: &KvOwner,
     key: &str,
 ) -> Result<(), StoreError> {
+    of_the_agent_alone(tx, lease, owner).await?;
     remove(tx, lease, owner, KvScope::Agent, key).await
+}
+
+/// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys
+/// that are counted are all there are.
+async fn of_the_agent_alone(
+    tx: &mut Tx,
+    lease: &Lease,
+    owner: &KvOwner,
+) -> Result<(), StoreError> {
+    let (tenant, agent) = (lease.tenant_id.as_str(), lease.agent_key.as_str());
+    tx.one_at_a_time(&["key-value", tenant, agent, owner.as_str()])
+        .await
 }
 
 /// Keys that start with `prefix` and come after `after`, in byte order.
@@ -244,6 +258,7 @@ async fn put(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -267,6 +282,7 @@ async fn remove(
             .bind(key)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -40,6 +40,15 @@ pub async fn append(
         .iter()
         .map(|text| format!("{}\n", text.trim_end()))
         .collect();
+    // First of all: it locks the agent, so that two turns that append at once do so one after the other.
+    on_tx!(tx, |conn| {
+        sqlx::query(STALE)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
     let (path, before) = room_for(tx, lease, note, added.len()).await?;
     let content = before + &added;
     on_tx!(tx, |conn| {
@@ -52,13 +61,7 @@ pub async fn append(
             .bind(now)
             .execute(conn)
             .await
-    })?;
-    on_tx!(tx, |conn| {
-        sqlx::query(STALE)
-            .bind(&lease.tenant_id)
-            .bind(&lease.agent_key)
-            .execute(conn)
-            .await
+            .map(drop)
     })?;
     Ok(())
 }

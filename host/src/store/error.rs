@@ -4,10 +4,10 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened, or its schema cannot be brought up to date.
-    #[error("open the database {path}: {reason}")]
+    #[error("open the database {database}: {reason}")]
     Open {
-        /// Which.
-        path: String,
+        /// Which, without a password.
+        database: String,
         /// Why not.
         reason: String,
     },
@@ -17,6 +17,10 @@ pub enum StoreError {
     /// The transaction could not be begun or committed; nothing of it took effect.
     #[error("a transaction failed; nothing of it took effect")]
     Transaction(#[source] Arc<sqlx::Error>),
+    /// The connection was lost while the transaction committed. It may have taken effect or not; whoever repeats an
+    /// operation is told of what is done already.
+    #[error("the connection was lost during a commit; repeat the operation to learn whether it took effect")]
+    Uncertain(#[source] Arc<sqlx::Error>),
     /// The database was closed while a write waited for its turn; it took no effect.
     #[error("the database is closed")]
     Closed,
