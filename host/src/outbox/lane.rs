@@ -29,10 +29,7 @@ pub(super) async fn lock(
 }
 
 /// Nobody else changes these lanes before this transaction has ended. Free on SQLite.
-async fn lock_lanes(
-    tx: &mut Tx,
-    lanes: &[(&TenantId, &ConversationId)],
-) -> Result<(), StoreError> {
+async fn lock_lanes(tx: &mut Tx, lanes: &[(&TenantId, &ConversationId)]) -> Result<(), StoreError> {
     if tx.is_shared() {
         let lanes = batch(lanes)?;
         on_tx!(tx, |conn| sqlx::query(sql::LOCK_LANES)

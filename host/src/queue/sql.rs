@@ -385,11 +385,13 @@ pub const LEASES: Sql = Sql {
 
 /// $1 batch of (tenant, conversation, lease until).
 pub const EXTEND: Sql = Sql {
-    sqlite: "
+    sqlite:
+        "
     UPDATE conversations SET lease_until = j.value ->> 2
     FROM json_each($1) j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
-    postgres: "
+    postgres:
+        "
     UPDATE conversations SET lease_until = (j.value ->> 2)::bigint
     FROM json_array_elements($1::json) j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",

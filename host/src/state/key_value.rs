@@ -144,11 +144,7 @@ pub async fn delete(
 
 /// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys
 /// that are counted are all there are.
-async fn of_the_agent_alone(
-    tx: &mut Tx,
-    lease: &Lease,
-    owner: &KvOwner,
-) -> Result<(), StoreError> {
+async fn of_the_agent_alone(tx: &mut Tx, lease: &Lease, owner: &KvOwner) -> Result<(), StoreError> {
     let (tenant, agent) = (lease.tenant_id.as_str(), lease.agent_key.as_str());
     tx.one_at_a_time(&["key-value", tenant, agent, owner.as_str()])
         .await

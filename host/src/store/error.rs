@@ -19,7 +19,9 @@ pub enum StoreError {
     Transaction(#[source] Arc<sqlx::Error>),
     /// The connection was lost while the transaction committed. It may have taken effect or not; whoever repeats an
     /// operation is told of what is done already.
-    #[error("the connection was lost during a commit; repeat the operation to learn whether it took effect")]
+    #[error(
+        "the connection was lost during a commit; repeat the operation to learn whether it took effect"
+    )]
     Uncertain(#[source] Arc<sqlx::Error>),
     /// The database was closed while a write waited for its turn; it took no effect.
     #[error("the database is closed")]

@@ -53,7 +53,8 @@ pub(crate) use on_tx;
 /// The database's clock, in milliseconds of the Unix epoch.
 const SQLITE_NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 /// Differs by necessity: the functions. Not `now()`, which is the transaction's beginning, before any wait for a lock.
-const POSTGRES_NOW: &str = "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
+const POSTGRES_NOW: &str =
+    "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 const TEST_NOW: &str = "SELECT now_ms FROM test_clock";
 
 impl Tx {

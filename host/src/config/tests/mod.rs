@@ -222,7 +222,10 @@ fn the_password_of_a_database_is_kept_and_never_shown() {
             );
         }
     }
-    let config = load("", &[("AGENT_FACTORY_DATABASE__URL", "postgres:///f?host=/run/pg")]);
+    let config = load(
+        "",
+        &[("AGENT_FACTORY_DATABASE__URL", "postgres:///f?host=/run/pg")],
+    );
     assert!(!config.unwrap().database.url.has_password());
 }
 
