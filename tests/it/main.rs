@@ -6,3 +6,5 @@ mod flow;
 mod outbox;
 mod queue;
 mod readme;
+mod state;
+mod store;

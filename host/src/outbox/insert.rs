@@ -2,7 +2,7 @@ use super::sql;
 use crate::clock::Ids;
 use crate::domain::{Channel, Lease, OutboxId};
 use crate::queue::batch;
-use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::store::{StoreError, Topic, Tx, on_tx, without_nul};
 
 /// One thing to send: a reply, or a part of one that is too long for its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,8 @@ pub async fn insert(
             Channel::Api => ("delivered", Some(now)),
             Channel::Telegram { .. } => ("pending", None),
         };
-        rows.push((id.clone(), seq, channel, &item.body, status, settled_at));
+        let body = without_nul(&item.body);
+        rows.push((id.clone(), seq, channel, body, status, settled_at));
         made.push(id);
     }
     let rows = batch(&rows)?;

@@ -78,11 +78,12 @@ pub async fn failed(
         Some(_) => ("pending", None),
         None => ("failed", Some(now)),
     };
+    let error = clipped(error);
     on_tx!(tx, |conn| sqlx::query(sql::FAILED)
         .bind(&lease.tenant_id)
         .bind(outbox_id)
         .bind(status)
-        .bind(clipped(error))
+        .bind(&*error)
         .bind(settled_at)
         .execute(conn)
         .await

@@ -84,7 +84,7 @@ pub const RELEASE: Sql = Sql {
     postgres: "
     UPDATE outbox_lanes SET
         state = CASE WHEN h.pending = 1 THEN 'ready' ELSE 'idle' END,
-        due_at = CASE WHEN h.pending = 1 THEN $2 END,
+        due_at = CASE WHEN h.pending = 1 THEN $2::bigint END,
         worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL
     FROM (
         SELECT l.tenant_id, l.conversation_id, CASE WHEN EXISTS (

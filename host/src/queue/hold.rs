@@ -14,10 +14,11 @@ use crate::store::{StoreError, Topic, Tx, on_tx};
 pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseError> {
     lock_alive(tx, lease).await?;
     let now = tx.now().await?;
+    let reason = clipped(reason);
     on_tx!(tx, |conn| sqlx::query(sql::HOLD)
         .bind(&lease.tenant_id)
         .bind(&lease.agent_key)
-        .bind(clipped(reason))
+        .bind(&*reason)
         .bind(now)
         .execute(conn)
         .await

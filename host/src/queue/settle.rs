@@ -83,6 +83,7 @@ pub async fn fail(
         None => ("dead_letter", None, Some(now)),
     };
     let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+    let error = clipped(error);
     let row = (
         tenant,
         message,
@@ -90,7 +91,7 @@ pub async fn fail(
         1,
         0,
         not_before,
-        Some(clipped(error)),
+        Some(&*error),
         finished_at,
     );
     put_back(tx, &[row]).await?;

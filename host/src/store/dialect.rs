@@ -1,4 +1,5 @@
 use super::{Connection, Tx};
+use std::borrow::Cow;
 
 /// One statement in the words of each database. Most statements are the same text for both; where one is not, the two
 /// stand next to each other and a comment says what differs by necessity.
@@ -16,6 +17,15 @@ impl From<&'static str> for Sql {
             sqlite: both,
             postgres: both,
         }
+    }
+}
+
+/// A text without the character 0, which PostgreSQL's texts cannot hold: what a guest made up is stored all the same.
+pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', ""))
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

@@ -23,6 +23,7 @@ pub use error::StoreError;
 pub use signals::{Listener, Signals, Topic};
 pub use tx::{Connection, Tx, Work};
 
+pub(crate) use dialect::without_nul;
 pub(crate) use tx::on_tx;
 
 use crate::config::DatabaseUrl;

@@ -41,12 +41,28 @@ impl Database {
     /// # Panics
     /// Where there is a server that does not answer, or none though `CI` is set.
     pub async fn create() -> Option<Self> {
+        Self::copy_of(true).await
+    }
+
+    /// A database without anything in it; none where there is no server.
+    ///
+    /// # Panics
+    /// As [`Database::create`].
+    pub async fn empty() -> Option<Self> {
+        Self::copy_of(false).await
+    }
+
+    async fn copy_of(schema: bool) -> Option<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let server = server()?;
         let mut admin = PgConnection::connect(&server.admin)
             .await
             .expect("a server that answers");
-        let template = template(server, &mut admin).await;
+        let template = if schema {
+            template(server, &mut admin).await
+        } else {
+            "template0".to_owned()
+        };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("agent_factory_test_{}_{number}", std::process::id());
         order(
