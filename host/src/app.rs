@@ -12,7 +12,7 @@ use crate::queue;
 use crate::queue::Priority;
 use crate::reply::Telegram;
 use crate::secrets::{MasterKey, MasterKeyError};
-use crate::store::{ClockSource, Db, StoreError};
+use crate::store::{ClockSource, Connections, Db, StoreError};
 use crate::worker::{Settings, Worker};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,8 +78,11 @@ impl App {
             return Err(StartError::NoProvider(config.provider.kind));
         }
         let master_key = MasterKey::from_config(&config.secrets)?;
-        let path = config.database.url.sqlite_path();
-        let db = Db::open_sqlite(path, config.database.readers, clock).await?;
+        let connections = Connections {
+            readers: config.database.readers,
+            writers: config.database.writers,
+        };
+        let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
         let host = ComponentHost::new(config.limits.clone(), signer.verifier())?;
         let compiler = Compiler {

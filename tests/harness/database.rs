@@ -1,10 +1,13 @@
 //! A database of a test's own, with a clock the test sets and rows to begin with.
 
+use crate::postgres;
 use agent_factory::clock::Ids;
+use agent_factory::config::DatabaseUrl;
 use agent_factory::domain::{
     AgentKey, Channel, ConversationId, Digest, Payload, Pool, Provider, TenantId, Timestamp,
 };
-use agent_factory::store::{ClockSource, Connection, Db, StoreError, Tx};
+use agent_factory::store::{ClockSource, Connection, Connections, Db, StoreError, Tx};
+use sqlx::{Executor as _, Row as _};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,15 +15,40 @@ use std::time::Duration;
 /// When every test begins.
 pub const EPOCH: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
-/// A database in a folder that goes with it.
+/// How many connections a test's database has.
+pub const CONNECTIONS: Connections = Connections {
+    readers: 2,
+    writers: 4,
+};
+
+/// Run the same sqlx expression on whichever database `$tx` is of.
+#[macro_export]
+macro_rules! on_either {
+    ($tx:expr, |$conn:ident| $body:expr) => {
+        match $tx.connection() {
+            agent_factory::store::Connection::Sqlite($conn) => $body,
+            agent_factory::store::Connection::Postgres($conn) => $body,
+        }
+    };
+}
+
+/// A database that goes with this.
 #[derive(Debug)]
 pub struct TestDatabase {
     /// The database.
     pub db: Db,
     /// Ids that are the same in every run.
     pub ids: Ids,
+    url: DatabaseUrl,
     now: Mutex<Timestamp>,
-    _folder: tempfile::TempDir,
+    _place: Place,
+}
+
+/// Where a database is; dropped with it.
+#[derive(Debug)]
+enum Place {
+    Folder(#[expect(dead_code, reason = "kept to be dropped")] tempfile::TempDir),
+    Server(#[expect(dead_code, reason = "kept to be dropped")] postgres::Database),
 }
 
 impl TestDatabase {
@@ -28,15 +56,33 @@ impl TestDatabase {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("test.sqlite");
-        let db = Db::open_sqlite(&path, 2, ClockSource::Test)
-            .await
-            .expect("a new database");
+        Self::open(DatabaseUrl::Sqlite(path), Place::Folder(folder)).await
+    }
+
+    /// An empty PostgreSQL database, its clock at [`EPOCH`]; none where there is no server.
+    pub async fn postgres() -> Option<Self> {
+        let database = postgres::Database::create().await?;
+        Some(Self::open(database.parsed_url(), Place::Server(database)).await)
+    }
+
+    async fn open(url: DatabaseUrl, place: Place) -> Self {
         Self {
-            db,
+            db: Self::connect(&url).await,
             ids: Ids::seeded(1),
+            url,
             now: Mutex::new(EPOCH),
-            _folder: folder,
+            _place: place,
         }
+    }
+
+    async fn connect(url: &DatabaseUrl) -> Db {
+        let db = Db::open(url, CONNECTIONS, ClockSource::Test);
+        db.await.expect("a new database")
+    }
+
+    /// The same database, opened as another process would.
+    pub async fn another(&self) -> Db {
+        Self::connect(&self.url).await
     }
 
     /// The moment the clock shows.
@@ -80,19 +126,21 @@ impl TestDatabase {
     pub async fn number(&self, sql: &'static str) -> i64 {
         self.write(move |tx| {
             Box::pin(async move {
-                let Connection::Sqlite(conn) = tx.connection();
-                Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+                let number = on_either!(tx, |conn| sqlx::query_scalar(sql).fetch_one(conn).await);
+                Ok(number?)
             })
         })
         .await
     }
 
-    /// How the database runs a statement: one line a step.
+    /// How SQLite runs a statement: one line a step.
     pub async fn plan(&self, sql: &'static str) -> String {
         let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         self.write(move |tx| {
             Box::pin(async move {
-                let Connection::Sqlite(conn) = tx.connection();
+                let Connection::Sqlite(conn) = tx.connection() else {
+                    return Ok(String::new());
+                };
                 let rows: Vec<(i64, i64, i64, String)> =
                     sqlx::query_as(sql).fetch_all(conn).await?;
                 Ok(rows
@@ -100,6 +148,38 @@ impl TestDatabase {
                     .map(|row| row.3)
                     .collect::<Vec<_>>()
                     .join("\n"))
+            })
+        })
+        .await
+    }
+
+    /// How PostgreSQL runs a statement whatever its arguments are, where it can do without walking a table: one line
+    /// a step.
+    pub async fn generic_plan(&self, sql: &'static str) -> String {
+        const SETTINGS: [&str; 2] = [
+            "SET LOCAL enable_seqscan = off",
+            "SET LOCAL plan_cache_mode = force_generic_plan",
+        ];
+        let arguments = (1..20).filter(|number| sql.contains(&format!("${number}")));
+        let nulls = vec!["NULL"; arguments.count()].join(", ");
+        let explain = match nulls.as_str() {
+            "" => "EXPLAIN EXECUTE looked_at".to_owned(),
+            nulls => format!("EXPLAIN EXECUTE looked_at({nulls})"),
+        };
+        self.write(move |tx| {
+            Box::pin(async move {
+                let Connection::Postgres(conn) = tx.connection() else {
+                    return Ok(String::new());
+                };
+                for setting in SETTINGS {
+                    conn.execute(setting).await?;
+                }
+                let prepare = format!("PREPARE looked_at AS {sql}");
+                conn.execute(sqlx::AssertSqlSafe(prepare)).await?;
+                let rows = conn.fetch_all(sqlx::AssertSqlSafe(explain)).await?;
+                conn.execute("DEALLOCATE looked_at").await?;
+                let steps = rows.iter().map(|row| row.try_get::<String, _>(0));
+                Ok(steps.collect::<Result<Vec<_>, _>>()?.join("\n"))
             })
         })
         .await
@@ -120,8 +200,10 @@ impl TestDatabase {
 }
 
 async fn execute(tx: &mut Tx, sql: &'static str) -> Result<u64, sqlx::Error> {
-    let Connection::Sqlite(conn) = tx.connection();
-    Ok(sqlx::query(sql).execute(conn).await?.rows_affected())
+    on_either!(tx, |conn| sqlx::query(sql)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))
 }
 
 async fn seed_agent(
@@ -132,23 +214,25 @@ async fn seed_agent(
 ) -> Result<(), StoreError> {
     const ENGINE: &[u8] = b"an engine nobody runs";
     let digest = Digest::of(ENGINE);
-    let Connection::Sqlite(conn) = tx.connection();
-    sqlx::query(
+    on_either!(tx, |conn| sqlx::query(
         "INSERT INTO tenants (tenant_id, created_at) VALUES ($1, 0) ON CONFLICT DO NOTHING",
     )
     .bind(tenant)
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query(
+    .execute(conn)
+    .await
+    .map(drop))?;
+    on_either!(tx, |conn| sqlx::query(
         "INSERT INTO artifacts (digest, size_bytes, bytes, created_at) VALUES ($1, $2, $3, 0)
          ON CONFLICT DO NOTHING",
     )
     .bind(digest.to_string())
     .bind(i64::try_from(ENGINE.len()).unwrap_or(0))
     .bind(ENGINE)
-    .execute(&mut *conn)
-    .await?;
-    sqlx::query(
+    .execute(conn)
+    .await
+    .map(drop))?;
+    on_either!(tx, |conn| {
+        sqlx::query(
         "INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
              time_zone, runtime_config, secrets_ref, created_at, updated_at)
          VALUES ($1, $2, $3, 1, 1, 'offline', $4, 'UTC', '{}', '[]', 0, 0) ON CONFLICT DO NOTHING",
@@ -158,7 +242,9 @@ async fn seed_agent(
     .bind(pool)
     .bind(digest.to_string())
     .execute(conn)
-    .await?;
+    .await
+    .map(drop)
+    })?;
     Ok(())
 }
 
@@ -192,6 +278,17 @@ macro_rules! store_cases {
                 #[tokio::test]
                 async fn $case() {
                     super::$case($crate::database::TestDatabase::sqlite().await).await;
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(database) = $crate::database::TestDatabase::postgres().await {
+                        super::$case(database).await;
+                    }
                 }
             )+
         }

@@ -1,6 +1,6 @@
 //! A whole factory in the test's own process: control plane, worker, and any number of tenants.
 
-use crate::built;
+use crate::{built, postgres};
 use agent_factory::app::App;
 use agent_factory::clock::Ids;
 use agent_factory::config::Config;
@@ -27,7 +27,8 @@ const MASTER_KEY: &str = "7e5700000000000000000000000000000000000000000000000000
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
     app: App,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
+    _database: Option<postgres::Database>,
 }
 
 /// A worker at work; dropped, it stops.
@@ -41,24 +42,21 @@ impl Factory {
     pub async fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
-        let usual = [
-            ("database.url", url.as_str()),
-            ("limits.engine_slots", "4"),
-            ("limits.tool_slots", "4"),
-            ("server.shutdown_grace_ms", "0"),
-            ("telegram.api_base", "http://127.0.0.1:9"),
-        ];
-        let environment = usual
-            .iter()
-            .chain(settings)
-            .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
-            .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
-        let config = Config::load(None, environment).expect("a configuration");
-        let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
         Self {
-            app: app.await.expect("a factory"),
-            _folder: folder,
+            app: open(&url, settings).await,
+            _folder: Some(folder),
+            _database: None,
         }
+    }
+
+    /// With the defaults, on PostgreSQL; none where there is no server.
+    pub async fn postgres() -> Option<Self> {
+        let database = postgres::Database::create().await?;
+        Some(Self {
+            app: open(database.url(), &[]).await,
+            _folder: None,
+            _database: Some(database),
+        })
     }
 
     /// With the defaults.
@@ -260,6 +258,55 @@ impl Drop for AtWork {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+async fn open(url: &str, settings: &[(&str, &str)]) -> App {
+    let usual = [
+        ("database.url", url),
+        ("limits.engine_slots", "4"),
+        ("limits.tool_slots", "4"),
+        ("server.shutdown_grace_ms", "0"),
+        ("telegram.api_base", "http://127.0.0.1:9"),
+    ];
+    let environment = usual
+        .iter()
+        .chain(settings)
+        .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
+        .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
+    let config = Config::load(None, environment).expect("a configuration");
+    let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+    app.await.expect("a factory")
+}
+
+/// Stamp each case once for every database we run on, one module a database. A case is given a factory with the
+/// defaults.
+#[macro_export]
+macro_rules! factory_cases {
+    ($(async fn $case:ident($factory:ident) $body:block)+) => {
+        $(
+            async fn $case($factory: $crate::factory::Factory) $body
+        )+
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::factory::Factory::new().await).await;
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    if let Some(factory) = $crate::factory::Factory::postgres().await {
+                        super::$case(factory).await;
+                    }
+                }
+            )+
+        }
+    };
 }
 
 /// The agent of every tenant of a factory.

@@ -4,4 +4,5 @@ pub mod built;
 pub mod database;
 pub mod dev;
 pub mod factory;
+pub mod postgres;
 pub mod telegram;

@@ -7,3 +7,5 @@ mod flow;
 mod outbox;
 mod queue;
 mod readme;
+mod state;
+mod store;

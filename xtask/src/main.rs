@@ -4,10 +4,13 @@
 //! print on stderr, so that stdout belongs to the program that is started.
 
 mod cargo;
+#[path = "../../tests/harness/postgres/cluster.rs"]
+mod cluster;
 mod dev;
 mod double;
 mod guests;
 mod lint;
+mod postgres;
 mod setup;
 mod suite;
 mod workspace;
@@ -73,6 +76,9 @@ Relative paths in ARGS count from the root of the workspace.")]
     },
 
     /// Sets up and runs every test: with cargo-nextest where it is installed, else with `cargo test`.
+    ///
+    /// Every case of the store runs on SQLite and on PostgreSQL: on a server of the run's own, made of the installed
+    /// programs, or on that of `DATABASE_URL`. Where there is neither, those on PostgreSQL are skipped and counted.
     ///
     /// Documentation examples run in both cases, unless ARGS hold options: those belong to the one
     /// runner that understands them.

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cargo::{self, Noise};
+use crate::postgres::Postgres;
 use crate::setup;
 use crate::workspace::Workspace;
 
@@ -15,6 +16,7 @@ use crate::workspace::Workspace;
 /// Fails when the set-up fails or a runner cannot be started.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     setup::run(workspace, Noise::Progress)?;
+    let postgres = Postgres::start(workspace)?;
     let options = arguments.iter().any(|argument| argument.starts_with('-'));
     let mut tests = if cargo::has_subcommand(&workspace.root, "nextest") {
         runner(workspace, &["nextest", "run"])
@@ -32,6 +34,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
         tests.arg("--");
     }
     tests.args(arguments);
+    postgres.tell(&mut tests);
     let mut outcome = finish(tests)?;
     if options {
         eprintln!(
@@ -48,6 +51,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
             outcome = code;
         }
     }
+    postgres.stop()?;
     Ok(ExitCode::from(outcome))
 }
 

@@ -61,6 +61,7 @@ pub async fn put(tx: &mut Tx, now: Timestamp, bytes: &[u8]) -> Result<Digest, St
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(digest)
 }
@@ -116,6 +117,7 @@ pub async fn put_compiled(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

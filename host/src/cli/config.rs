@@ -3,7 +3,8 @@
 use crate::config::{Config, MASTER_KEY_VARIABLE, quantity};
 
 /// The configuration as TOML, each quantity with its range and unit behind it. Loading the result
-/// gives the same configuration, but for the master key, of which only its presence is shown.
+/// gives the same configuration, but for the master key and a database's password, of which only the presence is
+/// shown.
 #[must_use]
 pub(super) fn show(config: &Config) -> String {
     // Texts, numbers and tables under names: all of them exist in TOML.
@@ -39,6 +40,9 @@ fn heading(config: &Config, section: &str) -> String {
     let mut heading = format!("[{section}]\n");
     if section == "secrets" {
         heading.push_str(&master_key_line(config));
+    }
+    if section == "database" && config.database.url.has_password() {
+        heading.push_str("# the password in url is set, and not shown\n");
     }
     for name in config.unset(section) {
         heading.push_str(&format!("# {name} is not set\n"));
@@ -91,6 +95,18 @@ mod tests {
             );
             assert_eq!(show(&config), show(&again));
         }
+    }
+
+    #[test]
+    fn a_database_is_shown_without_its_password_and_the_rest_loads_again() {
+        let config = load("database.url = \"postgres://me:5ec12e7@host/db\"", &[]);
+        let shown = show(&config);
+        assert!(!shown.contains("5ec12e7"), "{shown}");
+        let lines = "[database]\n# the password in url is set, and not shown\nurl = \"postgres://me@host/db\"\n";
+        assert!(shown.contains(lines), "{shown}");
+        let again = load(&shown, &[]);
+        assert_eq!(again.database.url.to_string(), "postgres://me@host/db");
+        assert!(!show(&again).contains("the password"));
     }
 
     #[test]

@@ -264,10 +264,11 @@ fn announce(
         "  workspace  {} documents and {} skills changed since the last start",
         imported.documents, imported.skills
     )?;
+    let url = app.config().database.url.to_string();
     writeln!(
         out,
         "  database   {}",
-        app.config().database.url.sqlite_path().display()
+        url.strip_prefix("sqlite://").unwrap_or(&url)
     )?;
     writeln!(
         out,

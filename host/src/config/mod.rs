@@ -28,7 +28,7 @@ mod sources;
 mod telegram;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
-pub use database::{Database, DatabaseUrl, DatabaseUrlError};
+pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;

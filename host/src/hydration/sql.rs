@@ -157,6 +157,7 @@ pub(super) async fn snapshot_put(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     on_tx!(tx, |conn| {
         sqlx::query(PRUNE)
@@ -164,6 +165,7 @@ pub(super) async fn snapshot_put(
             .bind(&lease.agent_key)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -186,6 +188,7 @@ pub(super) async fn snapshot_point(
             .bind(content_version)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

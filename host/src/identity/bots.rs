@@ -123,6 +123,7 @@ pub async fn bot_put(tx: &mut Tx, bot: &NewBot) -> Result<(), StoreError> {
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -67,7 +67,8 @@ pub async fn claim(
 ) -> Result<Vec<LaneClaim>, StoreError> {
     sweep(tx, policy).await?;
     let most = i64::from(request.max_lanes.min(MAX_LANES));
-    let lanes: Vec<ReadyLane> = on_tx!(tx, |conn| sqlx::query_as(sql::READY_LANES)
+    let statement = tx.sql(sql::READY_LANES);
+    let lanes: Vec<ReadyLane> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(&request.pool)
         .bind(most)
         .fetch_all(conn)
@@ -102,7 +103,8 @@ pub async fn claim(
         })
         .collect();
     let leases = batch(&leases)?;
-    on_tx!(tx, |conn| sqlx::query(sql::LEASE)
+    let statement = tx.sql(sql::LEASE);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(&leases)
         .bind(&request.worker_id)
         .bind(until)
@@ -111,7 +113,8 @@ pub async fn claim(
         .await
         .map(drop))?;
     let rows_per_lane = i64::from(request.rows_per_lane.clamp(1, MAX_ROWS));
-    let rows: Vec<PendingRow> = on_tx!(tx, |conn| sqlx::query_as(sql::PENDING)
+    let statement = tx.sql(sql::PENDING);
+    let rows: Vec<PendingRow> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(leases)
         .bind(rows_per_lane)
         .fetch_all(conn)

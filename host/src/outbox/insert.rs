@@ -2,7 +2,7 @@ use super::sql;
 use crate::clock::Ids;
 use crate::domain::{Channel, Lease, OutboxId};
 use crate::queue::batch;
-use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::store::{StoreError, Topic, Tx, on_tx, without_nul};
 
 /// One thing to send: a reply, or a part of one that is too long for its channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +48,13 @@ pub async fn insert(
             Channel::Api => ("delivered", Some(now)),
             Channel::Telegram { .. } => ("pending", None),
         };
-        rows.push((id.clone(), seq, channel, &item.body, status, settled_at));
+        let body = without_nul(&item.body);
+        rows.push((id.clone(), seq, channel, body, status, settled_at));
         made.push(id);
     }
     let rows = batch(&rows)?;
-    on_tx!(tx, |conn| sqlx::query(sql::INSERT)
+    let statement = tx.sql(sql::INSERT);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(rows)
         .bind(&lease.tenant_id)
         .bind(&lease.conversation_id)

@@ -24,6 +24,29 @@ pub(super) async fn lock(
     lease: &LaneLease,
     outbox_id: Option<&OutboxId>,
 ) -> Result<(Locked, bool), LeaseError> {
+    lock_lanes(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
+    look(tx, lease, outbox_id).await
+}
+
+/// Nobody else changes these lanes before this transaction has ended. Free on SQLite.
+async fn lock_lanes(tx: &mut Tx, lanes: &[(&TenantId, &ConversationId)]) -> Result<(), StoreError> {
+    if tx.is_shared() {
+        let lanes = batch(lanes)?;
+        on_tx!(tx, |conn| sqlx::query(sql::LOCK_LANES)
+            .bind(lanes)
+            .execute(conn)
+            .await
+            .map(drop))?;
+    }
+    Ok(())
+}
+
+async fn look(
+    tx: &mut Tx,
+    lease: &LaneLease,
+    outbox_id: Option<&OutboxId>,
+) -> Result<(Locked, bool), LeaseError> {
+    // After a wait for the row: a lease that ended meanwhile has ended.
     let now = tx.now().await?;
     let locked: Option<Locked> = on_tx!(tx, |conn| sqlx::query_as(sql::LOCK)
         .bind(&lease.tenant_id)
@@ -48,10 +71,15 @@ pub async fn extend(
     policy: &Policy,
     leases: &[LaneLease],
 ) -> Result<Vec<Beat>, StoreError> {
+    let lanes: Vec<_> = leases
+        .iter()
+        .map(|lease| (&lease.tenant_id, &lease.conversation_id))
+        .collect();
+    lock_lanes(tx, &lanes).await?;
     let now = tx.now().await?;
     let mut beats = Vec::with_capacity(leases.len());
     for lease in leases {
-        let deadline = match lock(tx, lease, None).await {
+        let deadline = match look(tx, lease, None).await {
             Ok((locked, true)) => locked.lease_deadline,
             Ok((_, false)) | Err(LeaseError::Lost) => None,
             Err(LeaseError::Store(error)) => return Err(error),
@@ -95,7 +123,8 @@ pub(super) async fn take_back(
 ) -> Result<(), StoreError> {
     let lanes = batch(lanes)?;
     let now = tx.now().await?;
-    let states: Vec<String> = on_tx!(tx, |conn| sqlx::query_scalar(sql::RELEASE)
+    let statement = tx.sql(sql::RELEASE);
+    let states: Vec<String> = on_tx!(tx, |conn| sqlx::query_scalar(statement)
         .bind(lanes)
         .bind(now)
         .fetch_all(conn)

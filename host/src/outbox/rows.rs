@@ -3,8 +3,8 @@ use crate::domain::{ConversationId, Fence, LeaseToken, MessageId, OutboxId, Tena
 /// Of [`super::sql::LOOK_FOR_WORK_OF_TIME`].
 #[derive(sqlx::FromRow)]
 pub(super) struct WorkOfTime {
-    pub(super) due: i64,
-    pub(super) expired: i64,
+    pub(super) due: bool,
+    pub(super) expired: bool,
 }
 
 /// Of [`super::sql::READY_LANES`].

@@ -78,11 +78,12 @@ pub async fn failed(
         Some(_) => ("pending", None),
         None => ("failed", Some(now)),
     };
+    let error = clipped(error);
     on_tx!(tx, |conn| sqlx::query(sql::FAILED)
         .bind(&lease.tenant_id)
         .bind(outbox_id)
         .bind(status)
-        .bind(clipped(error))
+        .bind(&*error)
         .bind(settled_at)
         .execute(conn)
         .await
@@ -120,12 +121,12 @@ async fn attempts_of_pending(
 /// A row was settled: with none left pending, the lane's lease is over.
 async fn settled(tx: &mut Tx, lease: &LaneLease) -> Result<(), StoreError> {
     tx.raise(Topic::Settled);
-    let left: i64 = on_tx!(tx, |conn| sqlx::query_scalar(sql::ANY_PENDING)
+    let left: bool = on_tx!(tx, |conn| sqlx::query_scalar(sql::ANY_PENDING)
         .bind(&lease.tenant_id)
         .bind(&lease.conversation_id)
         .fetch_one(conn)
         .await)?;
-    if left == 0 {
+    if !left {
         take_back(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
     }
     Ok(())

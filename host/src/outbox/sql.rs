@@ -1,4 +1,7 @@
-//! The statements of the outbox. Public so that tests can look at how the database runs them.
+//! The statements of the outbox. Public so that tests can look at how the database runs them. What differs between the
+//! databases by necessity, batches and locks, is as in `queue/sql.rs`; here the row that is locked is the lane's.
+
+use crate::store::Sql;
 
 /// $1 tenant, $2 conversation, $3 how many rows, $4 whether any of them is to be sent, $5 now.
 pub const TAKE_PLACES: &str = "
@@ -14,12 +17,20 @@ pub const TAKE_PLACES: &str = "
     RETURNING next_seq - $3 AS first_seq";
 
 /// $1 batch of (outbox, seq, channel, body, status, settled at), $2 tenant, $3 conversation, $4 message, $5 now.
-pub const INSERT: &str = "
+pub const INSERT: Sql = Sql {
+    sqlite: "
     INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, channel, body, status, attempts,
         created_at, settled_at)
     SELECT $2, j.value ->> 0, $3, j.value ->> 1, $4, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
         j.value ->> 5
-    FROM json_each($1) j WHERE true";
+    FROM json_each($1) j WHERE true",
+    postgres: "
+    INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, channel, body, status, attempts,
+        created_at, settled_at)
+    SELECT $2, j.value ->> 0, $3, (j.value ->> 1)::bigint, $4, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
+        (j.value ->> 5)::bigint
+    FROM json_array_elements($1::json) j",
+};
 
 /// What time has done since somebody looked last. $1 now.
 pub const LOOK_FOR_WORK_OF_TIME: &str = "
@@ -28,19 +39,34 @@ pub const LOOK_FOR_WORK_OF_TIME: &str = "
         EXISTS (SELECT 1 FROM outbox_lanes WHERE state = 'leased' AND lease_until <= $1) AS expired";
 
 /// $1 now, $2 how many.
-pub const PROMOTE: &str = "
+pub const PROMOTE: Sql = Sql {
+    sqlite: "
     UPDATE outbox_lanes SET state = 'ready'
     WHERE (tenant_id, conversation_id) IN (
         SELECT tenant_id, conversation_id FROM outbox_lanes
-        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2)";
+        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2)",
+    postgres: "
+    WITH due AS MATERIALIZED (
+        SELECT tenant_id, conversation_id FROM outbox_lanes
+        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE outbox_lanes l SET state = 'ready' FROM due
+    WHERE l.tenant_id = due.tenant_id AND l.conversation_id = due.conversation_id",
+};
 
 /// $1 now, $2 how many.
-pub const EXPIRED: &str = "
+pub const EXPIRED: Sql = Sql {
+    sqlite: "
     SELECT tenant_id, conversation_id FROM outbox_lanes
-    WHERE state = 'leased' AND lease_until <= $1 ORDER BY lease_until LIMIT $2";
+    WHERE state = 'leased' AND lease_until <= $1 ORDER BY lease_until LIMIT $2",
+    postgres: "
+    SELECT tenant_id, conversation_id FROM outbox_lanes
+    WHERE state = 'leased' AND lease_until <= $1 ORDER BY lease_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+};
 
 /// Take lanes' leases away and compute what each waits for now. $1 batch of (tenant, conversation), $2 now.
-pub const RELEASE: &str = "
+pub const RELEASE: Sql = Sql {
+    sqlite: "
     UPDATE outbox_lanes SET
         state = CASE WHEN h.pending = 1 THEN 'ready' ELSE 'idle' END,
         due_at = CASE WHEN h.pending = 1 THEN $2 END,
@@ -54,7 +80,23 @@ pub const RELEASE: &str = "
         WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     ) AS h
     WHERE outbox_lanes.tenant_id = h.tenant_id AND outbox_lanes.conversation_id = h.conversation_id
-    RETURNING state";
+    RETURNING state",
+    postgres: "
+    UPDATE outbox_lanes SET
+        state = CASE WHEN h.pending = 1 THEN 'ready' ELSE 'idle' END,
+        due_at = CASE WHEN h.pending = 1 THEN $2::bigint END,
+        worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL
+    FROM (
+        SELECT l.tenant_id, l.conversation_id, CASE WHEN EXISTS (
+            SELECT 1 FROM outbox o WHERE o.tenant_id = l.tenant_id
+                AND o.conversation_id = l.conversation_id AND o.status = 'pending') THEN 1 ELSE 0 END AS pending
+        FROM json_array_elements($1::json) j
+        CROSS JOIN outbox_lanes l
+        WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
+    ) AS h
+    WHERE outbox_lanes.tenant_id = h.tenant_id AND outbox_lanes.conversation_id = h.conversation_id
+    RETURNING state",
+};
 
 /// The lane waits for its head to be tried again. $1 tenant, $2 conversation, $3 until.
 pub const BACK_OFF: &str = "
@@ -63,19 +105,32 @@ pub const BACK_OFF: &str = "
     WHERE tenant_id = $1 AND conversation_id = $2";
 
 /// $1 pool, $2 how many.
-pub const READY_LANES: &str = "
+pub const READY_LANES: Sql = Sql {
+    sqlite: "
     SELECT tenant_id, conversation_id, fence FROM outbox_lanes
-    WHERE state = 'ready' AND pool = $1 ORDER BY due_at LIMIT $2";
+    WHERE state = 'ready' AND pool = $1 ORDER BY due_at LIMIT $2",
+    postgres: "
+    SELECT tenant_id, conversation_id, fence FROM outbox_lanes
+    WHERE state = 'ready' AND pool = $1 ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+};
 
 /// $1 batch of (tenant, conversation, token), $2 worker, $3 lease until, $4 deadline.
-pub const LEASE: &str = "
+pub const LEASE: Sql = Sql {
+    sqlite: "
     UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
         worker_id = $2, lease_until = $3, lease_deadline = $4
     FROM json_each($1) j
-    WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1";
+    WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
+    postgres: "
+    UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
+        worker_id = $2, lease_until = $3, lease_deadline = $4
+    FROM json_array_elements($1::json) j
+    WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
+};
 
 /// The first rows of each lane. $1 batch of (tenant, conversation), $2 how many of each.
-pub const PENDING: &str = "
+pub const PENDING: Sql = Sql {
+    sqlite: "
     SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.channel, o.body, o.attempts
     FROM json_each($1) j
     CROSS JOIN outbox o
@@ -83,7 +138,22 @@ pub const PENDING: &str = "
         SELECT p.tenant_id, p.outbox_id FROM outbox p
         WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
         ORDER BY p.seq LIMIT $2)
-    ORDER BY j.key, o.seq";
+    ORDER BY j.key, o.seq",
+    postgres: "
+    SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.channel, o.body, o.attempts
+    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    CROSS JOIN LATERAL (
+        SELECT p.* FROM outbox p
+        WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
+        ORDER BY p.seq LIMIT $2) o
+    ORDER BY j.key, o.seq",
+};
+
+/// On PostgreSQL, before [`LOCK`] reads: lanes locked, always in the same order. $1 batch of (tenant, conversation).
+pub const LOCK_LANES: &str = "
+    SELECT l.conversation_id FROM json_array_elements($1::json) j
+    JOIN outbox_lanes l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
+    ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l";
 
 /// A lane, and one of its rows where there is such a row. $1 tenant, $2 conversation, $3 outbox.
 pub const LOCK: &str = "

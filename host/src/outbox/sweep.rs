@@ -17,9 +17,10 @@ pub async fn sweep(tx: &mut Tx, policy: &Policy) -> Result<bool, StoreError> {
         .fetch_one(conn)
         .await)?;
     let mut more = false;
-    if work.due != 0 {
+    if work.due {
         let most = i64::from(policy.promote_batch);
-        let promoted = on_tx!(tx, |conn| sqlx::query(sql::PROMOTE)
+        let statement = tx.sql(sql::PROMOTE);
+        let promoted = on_tx!(tx, |conn| sqlx::query(statement)
             .bind(now)
             .bind(most)
             .execute(conn)
@@ -28,10 +29,11 @@ pub async fn sweep(tx: &mut Tx, policy: &Policy) -> Result<bool, StoreError> {
         more = promoted >= u64::from(policy.promote_batch);
         tx.raise(Topic::Outbox);
     }
-    if work.expired != 0 {
+    if work.expired {
         let most = i64::from(policy.sweep_batch);
+        let statement = tx.sql(sql::EXPIRED);
         let expired: Vec<(TenantId, ConversationId)> =
-            on_tx!(tx, |conn| sqlx::query_as(sql::EXPIRED)
+            on_tx!(tx, |conn| sqlx::query_as(statement)
                 .bind(now)
                 .bind(most)
                 .fetch_all(conn)

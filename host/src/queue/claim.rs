@@ -77,12 +77,12 @@ pub async fn claim(
     );
     let idle = request.in_flight == 0;
     // A worker that says it is idle is believed: the claim that gave it a suspect may not have reached it.
-    let most = if turn.runs_suspect != 0 && !idle {
+    let most = if turn.runs_suspect && !idle {
         0
     } else {
         usize::try_from(request.max.min(MAX_CLAIM)).unwrap_or(0)
     };
-    let suspects = turn.suspects != 0;
+    let suspects = turn.suspects;
     // Idle workers take suspects and other work by turns: neither kind starves the other.
     let suspect_first = idle && suspects && turn.suspect_last == 0;
     let mut claimed = Vec::new();
@@ -155,12 +155,14 @@ async fn take(
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut tenants = Vec::new();
     let mut claimed = Vec::new();
+    let mut progress = false;
     // Whether tenants may be ready that were not looked at: those found first may have had nothing to give.
     let mut look = true;
+    let mut after = last.clone();
     for _ in 0..ROUNDS {
         let wanted = most.saturating_sub(claimed.len());
         if wanted > 0 && tenants.is_empty() && look {
-            tenants = tenants_in_turn(tx, &request.pool, suspects, last, wanted).await?;
+            tenants = tenants_in_turn(tx, &request.pool, suspects, &after, wanted).await?;
             look = false;
         }
         if wanted == 0 || tenants.is_empty() {
@@ -168,6 +170,10 @@ async fn take(
         }
         let share = wanted.div_ceil(tenants.len());
         let found = candidates(tx, &request.pool, suspects, &tenants, share).await?;
+        // A tenant with something ready had nothing a moment later: another claim is at it, and this one goes on with
+        // the tenants behind.
+        let missed = tenants.iter().any(|tenant| of(&found, tenant) == 0);
+        let behind = tenants.last().filter(|_| missed).cloned();
         tenants.retain(|tenant| of(&found, tenant) == share);
         let now = tx.now().await?;
         let mut leases = Vec::with_capacity(wanted);
@@ -179,11 +185,20 @@ async fn take(
                 Some(head) => leases.push((candidate, head, ids.lease_token()?)),
             }
         }
-        look |= !elsewhere.is_empty();
+        progress |= !elsewhere.is_empty() || !leases.is_empty();
+        if tx.is_shared() && found.len() > elsewhere.len().saturating_add(leases.len()) {
+            // Locked by this claim, and not taken: others passed over them.
+            tx.raise(Topic::Queue);
+        }
+        look |= missed || !elsewhere.is_empty();
         rehead(tx, &elsewhere).await?;
         lease(tx, policy, request, &leases).await?;
         if let Some((candidate, ..)) = leases.last() {
             candidate.tenant_id.as_str().clone_into(last);
+            after.clone_from(last);
+        }
+        if let Some(behind) = behind {
+            behind.as_str().clone_into(&mut after);
         }
         claimed.extend(leases.into_iter().map(|(candidate, head, token)| Claimed {
             lease: Lease {
@@ -200,8 +215,10 @@ async fn take(
             suspect: suspects,
         }));
     }
-    // There may be more: whoever waits is to claim again at once.
-    tx.raise(Topic::Queue);
+    if progress {
+        // There may be more: whoever waits is to claim again at once.
+        tx.raise(Topic::Queue);
+    }
     Ok(claimed)
 }
 
@@ -223,7 +240,7 @@ struct Head<'a> {
 fn head_of(candidate: &Candidate, now: Timestamp) -> Option<Head<'_>> {
     let due = candidate.head.not_before.is_none_or(|moment| moment <= now);
     match (&candidate.head.message_id, candidate.head.available_at) {
-        (Some(message_id), Some(available_at)) if due && candidate.held == 0 => Some(Head {
+        (Some(message_id), Some(available_at)) if due && !candidate.held => Some(Head {
             message_id,
             available_at,
         }),
@@ -257,7 +274,8 @@ async fn lease(
         })
         .collect();
     let rows = batch(&rows)?;
-    on_tx!(tx, |conn| sqlx::query(sql::LEASE)
+    let statement = tx.sql(sql::LEASE);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(&rows)
         .bind(&request.worker_id)
         .bind(until)
@@ -265,7 +283,8 @@ async fn lease(
         .execute(conn)
         .await
         .map(drop))?;
-    on_tx!(tx, |conn| sqlx::query(sql::BEGIN_PROCESSING)
+    let statement = tx.sql(sql::BEGIN_PROCESSING);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(&rows)
         .execute(conn)
         .await

@@ -82,6 +82,12 @@ pub async fn enqueue(
             max: policy.max_payload_bytes,
         });
     }
+    if let Some(source_id) = &message.source_id {
+        // Repeats at the same moment come in one by one, and all but the first are seen to be repeats.
+        let tenant_id = message.tenant_id.as_str();
+        tx.one_at_a_time(&["message", tenant_id, &message.source, source_id])
+            .await?;
+    }
     let looked = look(tx, message).await?;
     let looked = looked.ok_or_else(|| EnqueueError::AgentMissing(message.agent_key.clone()))?;
     if let Some(first) = looked.message_id {
@@ -104,7 +110,6 @@ pub async fn enqueue(
         .bind(not_before)
         .bind(now)
         .bind(priority)
-        .bind(looked.held)
         .fetch_one(conn)
         .await)
     .map_err(StoreError::from)?;
@@ -134,20 +139,16 @@ pub async fn enqueue(
         .map(|done| done.rows_affected()))
     .map_err(StoreError::from)?;
     if inserted == 0 {
-        // Its twin came at the same moment, into another conversation; that one stands. A leased conversation is
-        // left alone: a new head would take the lease from the worker that holds it.
-        if place.state != "leased" {
-            rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?;
-        }
-        let first = look(tx, message).await?.and_then(|row| row.message_id);
-        return first.map(repeat_of).ok_or_else(|| {
-            EnqueueError::Store(StoreError::Corrupt {
-                what: "message",
-                reason: "it conflicts with one that is not there".to_owned(),
-            })
-        });
+        return Err(EnqueueError::Store(StoreError::Corrupt {
+            what: "message",
+            reason: "it conflicts with one that is not there".to_owned(),
+        }));
     }
     match place.state.as_str() {
+        // Parked at once, where the agent is still held by now.
+        "ready" | "waiting" if looked.held => {
+            rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?;
+        }
         // It may be the new head: of an earlier place than one that waits for its time.
         "waiting" => rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?,
         "ready" => tx.raise(Topic::Queue),

@@ -28,6 +28,7 @@ pub async fn heartbeat(
     worker_id: &WorkerId,
     leases: &[Lease],
 ) -> Result<Vec<Beat>, StoreError> {
+    let beats = extend(tx, policy, leases).await?;
     let now = tx.now().await?;
     on_tx!(tx, |conn| sqlx::query(sql::WORKER_BEATS)
         .bind(worker_id)
@@ -36,6 +37,10 @@ pub async fn heartbeat(
         .execute(conn)
         .await
         .map(drop))?;
+    Ok(beats)
+}
+
+async fn extend(tx: &mut Tx, policy: &Policy, leases: &[Lease]) -> Result<Vec<Beat>, StoreError> {
     if leases.is_empty() {
         return Ok(Vec::new());
     }
@@ -44,10 +49,12 @@ pub async fn heartbeat(
         .map(|lease| (&lease.tenant_id, &lease.conversation_id))
         .collect();
     let keys = batch(&keys)?;
-    let held: Vec<Held> = on_tx!(tx, |conn| sqlx::query_as(sql::LEASES)
+    let statement = tx.sql(sql::LEASES);
+    let held: Vec<Held> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(keys)
         .fetch_all(conn)
         .await)?;
+    let now = tx.now().await?;
     let held: HashMap<(&TenantId, &ConversationId), &Held> = held
         .iter()
         .map(|row| ((&row.tenant_id, &row.conversation_id), row))
@@ -73,7 +80,8 @@ pub async fn heartbeat(
     }
     let rows = batch(&extended)?;
     if !extended.is_empty() {
-        on_tx!(tx, |conn| sqlx::query(sql::EXTEND)
+        let statement = tx.sql(sql::EXTEND);
+        on_tx!(tx, |conn| sqlx::query(statement)
             .bind(rows)
             .execute(conn)
             .await

@@ -14,10 +14,11 @@ use crate::store::{StoreError, Topic, Tx, on_tx};
 pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseError> {
     lock_alive(tx, lease).await?;
     let now = tx.now().await?;
+    let reason = clipped(reason);
     on_tx!(tx, |conn| sqlx::query(sql::HOLD)
         .bind(&lease.tenant_id)
         .bind(&lease.agent_key)
-        .bind(clipped(reason))
+        .bind(&*reason)
         .bind(now)
         .execute(conn)
         .await
@@ -58,27 +59,34 @@ pub async fn resume(
 pub(super) async fn let_go(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
     let mut moved = 0_u64;
     while moved < u64::from(policy.sweep_batch) {
-        let agent: Option<(TenantId, AgentKey)> = on_tx!(tx, |conn| sqlx::query_as(sql::RESUMING)
+        let statement = tx.sql(sql::RESUMING);
+        let agent: Option<(TenantId, AgentKey)> = on_tx!(tx, |conn| sqlx::query_as(statement)
             .fetch_optional(conn)
             .await)?;
         let Some((tenant_id, agent_key)) = agent else {
             break;
         };
         let most = u64::from(policy.sweep_batch).saturating_sub(moved);
-        moved = moved.saturating_add(let_go_of(tx, most, &tenant_id, &agent_key).await?);
+        let (let_go, all) = let_go_of(tx, most, &tenant_id, &agent_key).await?;
+        moved = moved.saturating_add(let_go);
+        if !all {
+            break;
+        }
     }
     Ok(moved)
 }
 
-/// Let go of at most `most` conversations of one resumed agent; with none left, it is resumed.
+/// Let go of at most `most` conversations of one resumed agent, whose row is locked; with none left, it is resumed.
+/// Answers of how many, and whether none is left.
 async fn let_go_of(
     tx: &mut Tx,
     most: u64,
     tenant_id: &TenantId,
     agent_key: &AgentKey,
-) -> Result<u64, StoreError> {
+) -> Result<(u64, bool), StoreError> {
+    let statement = tx.sql(sql::HELD_CONVERSATIONS);
     let held: Vec<(TenantId, ConversationId)> = on_tx!(tx, |conn| {
-        sqlx::query_as(sql::HELD_CONVERSATIONS)
+        sqlx::query_as(statement)
             .bind(tenant_id)
             .bind(agent_key)
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
@@ -91,13 +99,15 @@ async fn let_go_of(
         .collect();
     rehead(tx, &keys).await?;
     let moved = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    let mut all = false;
     if moved < most {
-        on_tx!(tx, |conn| sqlx::query(sql::RESUMED)
+        let resumed = on_tx!(tx, |conn| sqlx::query(sql::RESUMED)
             .bind(tenant_id)
             .bind(agent_key)
             .execute(conn)
             .await
-            .map(drop))?;
+            .map(|done| done.rows_affected()))?;
+        all = resumed > 0;
     }
-    Ok(moved)
+    Ok((moved, all))
 }

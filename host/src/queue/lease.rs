@@ -37,15 +37,21 @@ pub struct Started {
     pub enqueued_at: Timestamp,
 }
 
-/// The conversation's row, read for a change, and whether `lease` is what holds it.
+/// The conversation's row, read for a change where `tx` can write, and whether `lease` is what holds it.
 pub(super) async fn lock(tx: &mut Tx, lease: &Lease) -> Result<(Locked, bool), LeaseError> {
-    let now = tx.now().await?;
-    let locked: Option<Locked> = on_tx!(tx, |conn| sqlx::query_as(sql::LOCK)
+    let statement = if tx.can_write() {
+        tx.sql(sql::LOCK)
+    } else {
+        sql::LOOK
+    };
+    let locked: Option<Locked> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(&lease.tenant_id)
         .bind(&lease.conversation_id)
         .bind(&lease.message_id)
         .fetch_optional(conn)
         .await)?;
+    // After a wait for the row: a lease that ended meanwhile has ended.
+    let now = tx.now().await?;
     let locked = locked.ok_or(LeaseError::Lost)?;
     let alive = locked.lease_token.as_ref() == Some(&lease.token)
         && locked.fence == lease.fence
@@ -63,7 +69,8 @@ pub(super) async fn lock_alive(tx: &mut Tx, lease: &Lease) -> Result<Locked, Lea
     }
 }
 
-/// The fence of every read and at-once write of a turn: whether `lease` still holds its conversation.
+/// The fence of every read and at-once write of a turn: whether `lease` still holds its conversation. In a transaction
+/// that writes it holds it until the end.
 ///
 /// # Errors
 /// [`LeaseError::Lost`] where it does not.

@@ -1,7 +1,8 @@
 use crate::clock::Ids;
 pub use crate::config::Retry as RetryPolicy;
-use crate::store::StoreError;
+use crate::store::{StoreError, without_nul};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The longest a turn can ask to wait before its next attempt ([`Retry::After`]): its conversation waits with it.
@@ -103,12 +104,12 @@ pub(crate) fn backoff(
 }
 
 /// An error text cut to what is kept.
-pub(crate) fn clipped(text: &str) -> &str {
+pub(crate) fn clipped(text: &str) -> Cow<'_, str> {
     let mut end = text.len().min(LONGEST_ERROR);
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
-    text.get(..end).unwrap_or_default()
+    without_nul(text.get(..end).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -143,6 +144,7 @@ mod tests {
     #[test]
     fn an_error_is_cut_between_characters() {
         assert_eq!(clipped("short"), "short");
+        assert_eq!(clipped("a\0b"), "ab");
         let long = "é".repeat(LONGEST_ERROR);
         assert_eq!(clipped(&long).len(), LONGEST_ERROR);
         assert_eq!(clipped(&format!("x{long}")).len(), LONGEST_ERROR - 1);

@@ -14,7 +14,8 @@ pub async fn redrive(
     tenant_id: &TenantId,
     message_id: &MessageId,
 ) -> Result<bool, StoreError> {
-    let found: Option<DeadLetter> = on_tx!(tx, |conn| sqlx::query_as(sql::DEAD_LETTER)
+    let statement = tx.sql(sql::DEAD_LETTER);
+    let found: Option<DeadLetter> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(tenant_id)
         .bind(message_id)
         .fetch_optional(conn)

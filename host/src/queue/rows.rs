@@ -7,7 +7,7 @@ use crate::domain::{
 pub(super) struct Looked {
     pub(super) enabled: i64,
     pub(super) pool: Pool,
-    pub(super) held: i64,
+    pub(super) held: bool,
     pub(super) message_id: Option<MessageId>,
     pub(super) bound_to: Option<AgentKey>,
 }
@@ -24,9 +24,9 @@ pub(super) struct Place {
 /// Of [`super::sql::LOOK_FOR_WORK_OF_TIME`].
 #[derive(sqlx::FromRow)]
 pub(super) struct WorkOfTime {
-    pub(super) due: i64,
-    pub(super) expired: i64,
-    pub(super) resuming: i64,
+    pub(super) due: bool,
+    pub(super) expired: bool,
+    pub(super) resuming: bool,
 }
 
 /// Of [`super::sql::EXPIRED`].
@@ -35,7 +35,7 @@ pub(super) struct Expired {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) message_id: MessageId,
-    pub(super) started: i64,
+    pub(super) started: bool,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
 }
@@ -47,18 +47,18 @@ pub(super) struct Turn {
     pub(super) tenant_id: String,
     pub(super) suspect_tenant_id: String,
     pub(super) suspect_last: i64,
-    pub(super) suspects: i64,
-    pub(super) runs_suspect: i64,
+    pub(super) suspects: bool,
+    pub(super) runs_suspect: bool,
 }
 
-/// Of [`super::sql::HEADS`].
+/// Of [`super::sql::HEADS`] and [`super::sql::HEADS_OF`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Candidate {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
     pub(super) fence: Fence,
-    pub(super) held: i64,
+    pub(super) held: bool,
     #[sqlx(flatten)]
     pub(super) head: Head,
 }

@@ -1,4 +1,4 @@
-use super::head::rehead;
+use super::head::{rehead, rehead_then_write_agent};
 use super::lease::{lock, lock_alive};
 use super::rows::PutBack;
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
@@ -51,7 +51,7 @@ pub async fn complete(tx: &mut Tx, lease: &Lease) -> Result<Settled, LeaseError>
         .execute(conn)
         .await
         .map(drop))?;
-    rehead(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
+    rehead_then_write_agent(tx, (&lease.tenant_id, &lease.conversation_id)).await?;
     tx.raise(Topic::Settled);
     Ok(Settled::Now)
 }
@@ -83,6 +83,7 @@ pub async fn fail(
         None => ("dead_letter", None, Some(now)),
     };
     let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+    let error = clipped(error);
     let row = (
         tenant,
         message,
@@ -90,7 +91,7 @@ pub async fn fail(
         1,
         0,
         not_before,
-        Some(clipped(error)),
+        Some(&*error),
         finished_at,
     );
     put_back(tx, &[row]).await?;
@@ -121,7 +122,8 @@ pub(super) async fn return_unspent(tx: &mut Tx, lease: &Lease) -> Result<(), Sto
 /// Messages back in their places, or given up. Their conversations keep their leases until [`rehead`].
 pub(super) async fn put_back(tx: &mut Tx, rows: &[PutBack<'_>]) -> Result<(), StoreError> {
     let batch = batch(rows)?;
-    on_tx!(tx, |conn| sqlx::query(sql::PUT_BACK)
+    let statement = tx.sql(sql::PUT_BACK);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(batch)
         .execute(conn)
         .await

@@ -37,13 +37,13 @@ pub async fn sweep(tx: &mut Tx, policy: &Policy, ids: &Ids) -> Result<Swept, Sto
         .fetch_one(conn)
         .await)?;
     let mut swept = Swept::default();
-    if work.due != 0 {
+    if work.due {
         swept.promoted = promote(tx, policy).await?;
     }
-    if work.expired != 0 {
+    if work.expired {
         expire(tx, policy, ids, &mut swept).await?;
     }
-    if work.resuming != 0 {
+    if work.resuming {
         swept.resumed = let_go(tx, policy).await?;
     }
     swept.more = swept.promoted >= u64::from(policy.promote_batch)
@@ -56,7 +56,8 @@ pub async fn sweep(tx: &mut Tx, policy: &Policy, ids: &Ids) -> Result<Swept, Sto
 
 async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
     let now = tx.now().await?;
-    let promoted = on_tx!(tx, |conn| sqlx::query(sql::PROMOTE)
+    let statement = tx.sql(sql::PROMOTE);
+    let promoted = on_tx!(tx, |conn| sqlx::query(statement)
         .bind(now)
         .bind(i64::from(policy.promote_batch))
         .execute(conn)
@@ -77,7 +78,8 @@ async fn expire(
     swept: &mut Swept,
 ) -> Result<(), StoreError> {
     let now = tx.now().await?;
-    let expired: Vec<Expired> = on_tx!(tx, |conn| sqlx::query_as(sql::EXPIRED)
+    let statement = tx.sql(sql::EXPIRED);
+    let expired: Vec<Expired> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(now)
         .bind(i64::from(policy.sweep_batch))
         .fetch_all(conn)
@@ -85,7 +87,7 @@ async fn expire(
     let mut back = Vec::with_capacity(expired.len());
     for row in &expired {
         let (tenant, message) = (&row.tenant_id, &row.message_id);
-        if row.started == 0 {
+        if !row.started {
             back.push((tenant, message, "queued", 0, 0, None, None, None));
             continue;
         }
@@ -116,6 +118,10 @@ async fn expire(
             ));
             swept.dead_lettered = swept.dead_lettered.saturating_add(1);
         }
+    }
+    if back.is_empty() {
+        // Another process is at it.
+        return Ok(());
     }
     put_back(tx, &back).await?;
     let conversations: Vec<_> = expired

@@ -2,8 +2,11 @@
 
 use super::rows::{Candidate, Turn};
 use super::{batch, sql};
-use crate::domain::{Pool, TenantId, WorkerId};
+use crate::domain::{ConversationId, Pool, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 
 pub(super) async fn turn(
     tx: &mut Tx,
@@ -18,7 +21,8 @@ pub(super) async fn turn(
 }
 
 pub(super) async fn take_turn(tx: &mut Tx, pool: &Pool, turn: &Turn) -> Result<(), StoreError> {
-    on_tx!(tx, |conn| sqlx::query(sql::TAKE_TURN)
+    let statement = tx.sql(sql::TAKE_TURN);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(pool)
         .bind(&turn.tenant_id)
         .bind(&turn.suspect_tenant_id)
@@ -56,14 +60,38 @@ pub(super) async fn candidates(
     share: usize,
 ) -> Result<Vec<Candidate>, StoreError> {
     let tenants = batch(tenants)?;
-    let rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS)
+    if tx.is_shared() {
+        let ready: Vec<(TenantId, ConversationId)> =
+            heads(tx, sql::LOCK_READY, tenants, pool, suspects, share).await?;
+        let ready = batch(&ready)?;
+        let rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS_OF)
+            .bind(ready)
+            .fetch_all(conn)
+            .await)?;
+        return Ok(dealt(rows));
+    }
+    let rows = heads(tx, sql::HEADS, tenants, pool, suspects, share).await?;
+    Ok(dealt(rows))
+}
+
+async fn heads<R>(
+    tx: &mut Tx,
+    statement: &'static str,
+    tenants: String,
+    pool: &Pool,
+    suspects: bool,
+    share: usize,
+) -> Result<Vec<R>, StoreError>
+where
+    R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    Ok(on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(tenants)
         .bind(pool)
         .bind(i64::from(suspects))
         .bind(i64::try_from(share).unwrap_or(i64::MAX))
         .fetch_all(conn)
-        .await)?;
-    Ok(dealt(rows))
+        .await)?)
 }
 
 /// Rows that come tenant by tenant, dealt out in turns.

@@ -49,6 +49,8 @@ pub async fn import(
     const PUT: &str = "
         INSERT INTO secrets (tenant_id, secret_ref, version, active, key_id, nonce, ciphertext, created_at)
         VALUES ($1, $2, $3, 1, $4, $5, $6, $7)";
+    tx.one_at_a_time(&["secret", tenant.as_str(), secret_ref.as_str()])
+        .await?;
     let last: i64 = on_tx!(tx, |conn| {
         sqlx::query_scalar(LAST)
             .bind(tenant)
@@ -74,7 +76,8 @@ pub async fn import(
         .bind(tenant)
         .bind(secret_ref)
         .execute(conn)
-        .await)
+        .await
+        .map(drop))
     .map_err(StoreError::from)?;
     on_tx!(tx, |conn| {
         sqlx::query(PUT)
@@ -87,6 +90,7 @@ pub async fn import(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })
     .map_err(StoreError::from)?;
     Ok(version)

@@ -1,7 +1,7 @@
 //! The history of a conversation: appended by completions, read by hydration.
 
 use crate::domain::{HistoryMessage, Lease, Part, Role, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 use serde::Serialize;
 
 /// How a message is handed to the database, many at a time.
@@ -21,12 +21,21 @@ pub async fn append(
     at: Timestamp,
     messages: &[HistoryMessage],
 ) -> Result<(), StoreError> {
-    const SQL: &str = "
+    // Differs by necessity: the functions of JSON, and that PostgreSQL counts from 1.
+    const SQL: Sql = Sql {
+        sqlite: "
         INSERT INTO conversation_messages (tenant_id, conversation_id, position, message_id, role, parts, at)
         SELECT $1, $2, (SELECT COALESCE(MAX(position), 0) FROM conversation_messages
                         WHERE tenant_id = $1 AND conversation_id = $2) + 1 + item.key,
                $3, json_extract(item.value, '$.role'), json_extract(item.value, '$.parts'), $4
-        FROM json_each($5) AS item";
+        FROM json_each($5) AS item",
+        postgres: "
+        INSERT INTO conversation_messages (tenant_id, conversation_id, position, message_id, role, parts, at)
+        SELECT $1, $2, (SELECT COALESCE(MAX(position), 0) FROM conversation_messages
+                        WHERE tenant_id = $1 AND conversation_id = $2) + item.key,
+               $3, item.value ->> 'role', (item.value -> 'parts')::text, $4
+        FROM json_array_elements($5::json) WITH ORDINALITY AS item (value, key)",
+    };
     let rows: Vec<Row<'_>> = messages
         .iter()
         .map(|message| Row {
@@ -35,8 +44,9 @@ pub async fn append(
         })
         .collect();
     let rows = serde_json::to_string(&rows).map_err(StoreError::corrupt("history"))?;
+    let statement = tx.sql(SQL);
     on_tx!(tx, |conn| {
-        sqlx::query(SQL)
+        sqlx::query(statement)
             .bind(&lease.tenant_id)
             .bind(&lease.conversation_id)
             .bind(&lease.message_id)
@@ -44,6 +54,7 @@ pub async fn append(
             .bind(rows)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

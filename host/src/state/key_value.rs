@@ -102,6 +102,7 @@ async fn stored(
 /// # Errors
 /// A version conflict, too many keys, or the database.
 pub async fn set(tx: &mut Tx, lease: &Lease, owner: &KvOwner, set: Set) -> Result<u64, SetError> {
+    of_the_agent_alone(tx, lease, owner).await?;
     if let Some(version) = answered(tx, lease, &set.call).await? {
         return Ok(version.unsigned_abs());
     }
@@ -139,6 +140,7 @@ pub async fn delete(
     key: &str,
     call: &str,
 ) -> Result<(), StoreError> {
+    of_the_agent_alone(tx, lease, owner).await?;
     if answered(tx, lease, call).await?.is_some() {
         return Ok(());
     }
@@ -185,6 +187,7 @@ async fn record(tx: &mut Tx, lease: &Lease, call: &str, version: i64) -> Result<
             .bind(version)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -201,8 +204,17 @@ pub async fn forget_calls(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> 
             .bind(&lease.message_id)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
+}
+
+/// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys
+/// that are counted are all there are.
+async fn of_the_agent_alone(tx: &mut Tx, lease: &Lease, owner: &KvOwner) -> Result<(), StoreError> {
+    let (tenant, agent) = (lease.tenant_id.as_str(), lease.agent_key.as_str());
+    tx.one_at_a_time(&["key-value", tenant, agent, owner.as_str()])
+        .await
 }
 
 /// Keys that start with `prefix` and come after `after`, in byte order.
@@ -305,6 +317,7 @@ async fn put(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -328,6 +341,7 @@ async fn remove(
             .bind(key)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

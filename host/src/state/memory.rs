@@ -4,7 +4,7 @@
 //! latest 200 documents, at most 4 million characters of them; no index is kept.
 
 use crate::domain::{Digest, DocumentPath, Lease, MemoryHit, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{StoreError, Tx, on_tx, without_nul};
 use std::collections::HashMap;
 
 /// A note grows to this many bytes; then its day goes on in another one (`memory/2026-11-22-2.md`).
@@ -43,8 +43,17 @@ pub async fn append(
     }
     let added: String = texts
         .iter()
-        .map(|text| format!("{}\n", text.trim_end()))
+        .map(|text| format!("{}\n", without_nul(text.trim_end())))
         .collect();
+    // First of all: it locks the agent, so that two turns that append at once do so one after the other.
+    on_tx!(tx, |conn| {
+        sqlx::query(STALE)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
     let (path, before) = room_for(tx, lease, note, added.len()).await?;
     let content = before + &added;
     on_tx!(tx, |conn| {
@@ -57,13 +66,7 @@ pub async fn append(
             .bind(now)
             .execute(conn)
             .await
-    })?;
-    on_tx!(tx, |conn| {
-        sqlx::query(STALE)
-            .bind(&lease.tenant_id)
-            .bind(&lease.agent_key)
-            .execute(conn)
-            .await
+            .map(drop)
     })?;
     Ok(())
 }

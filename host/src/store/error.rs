@@ -1,13 +1,14 @@
+use sqlx::postgres::PgDatabaseError;
 use std::sync::Arc;
 
 /// The database did not do what it was asked to. Shows no row.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened, or its schema cannot be brought up to date.
-    #[error("open the database {path}: {reason}")]
+    #[error("open the database {database}: {reason}")]
     Open {
-        /// Which.
-        path: String,
+        /// Which, without a password.
+        database: String,
         /// Why not.
         reason: String,
     },
@@ -17,6 +18,12 @@ pub enum StoreError {
     /// The transaction could not be begun or committed; nothing of it took effect.
     #[error("a transaction failed; nothing of it took effect")]
     Transaction(#[source] Arc<sqlx::Error>),
+    /// The connection was lost while the transaction committed. It may have taken effect or not; whoever repeats an
+    /// operation is told of what is done already.
+    #[error(
+        "the connection was lost during a commit; repeat the operation to learn whether it took effect"
+    )]
+    Uncertain(#[source] Arc<sqlx::Error>),
     /// The database was closed while a write waited for its turn; it took no effect.
     #[error("the database is closed")]
     Closed,
@@ -52,9 +59,10 @@ impl StoreError {
         match self {
             Self::Statement(error) | Self::Transaction(error) => match &**error {
                 sqlx::Error::Database(error) => {
-                    // SQLite's primary codes: BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN.
-                    let code = error.code().and_then(|code| code.parse::<u32>().ok());
-                    code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14))
+                    let postgres = error.try_downcast_ref::<PgDatabaseError>().is_some();
+                    error
+                        .code()
+                        .is_some_and(|code| is_passing_code(&code, postgres))
                 }
                 sqlx::Error::Io(_)
                 | sqlx::Error::PoolTimedOut
@@ -62,7 +70,7 @@ impl StoreError {
                 | sqlx::Error::WorkerCrashed => true,
                 _ => false,
             },
-            Self::Open { .. } | Self::Closed | Self::NoRandomness(_) => true,
+            Self::Uncertain(_) | Self::Open { .. } | Self::Closed | Self::NoRandomness(_) => true,
             Self::Corrupt { .. } => false,
         }
     }
@@ -72,6 +80,41 @@ impl StoreError {
         move |error| Self::Corrupt {
             what,
             reason: error.to_string(),
+        }
+    }
+}
+
+/// By the database's own codes.
+fn is_passing_code(code: &str, postgres: bool) -> bool {
+    if postgres {
+        // Connection exceptions, deadlocks and serialization failures, missing resources, lock timeouts, shutdowns.
+        const CLASSES: [&str; 4] = ["08", "40", "53", "58"];
+        let class = code.get(..2).unwrap_or_default();
+        return CLASSES.contains(&class) || code == "55P03" || code.starts_with("57P0");
+    }
+    // SQLite's primary codes: BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN.
+    let code = code.parse::<u32>().ok();
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_database_passes_and_a_broken_constraint_does_not() {
+        for (code, postgres, passing) in [
+            ("5", false, true),
+            ("517", false, true),
+            ("13", false, true),
+            ("1555", false, false),
+            ("18", false, false),
+            ("40P01", true, true),
+            ("57P01", true, true),
+            ("23505", true, false),
+            ("22021", true, false),
+        ] {
+            assert_eq!(is_passing_code(code, postgres), passing, "{code}");
         }
     }
 }

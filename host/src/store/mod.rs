@@ -3,31 +3,50 @@
 //! `Db` is a concrete enum over the databases we run on, with no repository traits: operations live in the
 //! folder of their duty, each with its SQL beside it, and run on a [`Tx`]. A write is a closure handed to
 //! [`Db::write`]. On SQLite one task owns the only writing connection and commits many callers' writes at
-//! once (`store/writer.rs`); a caller that goes away (a dropped HTTP request) cannot stop half way through its write.
+//! once (`store/writer.rs`); on PostgreSQL each write is a transaction of its own beside others, and what may change is
+//! locked before it is read (`store/postgres.rs`). On both, a caller that goes away (a dropped HTTP request) cannot stop
+//! half way through its write.
 //!
 //! The database's clock is the only wall clock of the system: [`Tx::now`]. Only tests can set it.
 
+mod dialect;
 mod error;
+mod listening;
+mod postgres;
 mod signals;
 mod sqlite;
 mod tx;
 mod writer;
 
+pub use dialect::Sql;
 pub use error::StoreError;
 pub use signals::{Listener, Signals, Topic};
 pub use tx::{Connection, Tx, Work};
 
+pub(crate) use dialect::without_nul;
 pub(crate) use tx::on_tx;
 
+use crate::config::DatabaseUrl;
 use crate::domain::Timestamp;
+use postgres::Postgres;
 use sqlite::Sqlite;
-use std::path::Path;
 
-/// A database. Cheap to clone; all clones share one writer.
+/// A database. Cheap to clone; all clones share its connections.
 #[derive(Clone, Debug)]
 pub enum Db {
     /// One file beside the process.
     Sqlite(Sqlite),
+    /// A server that any number of processes share.
+    Postgres(Postgres),
+}
+
+/// How many connections a process holds to its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections {
+    /// For reads, at least 1.
+    pub readers: u32,
+    /// For writes to PostgreSQL, at least 1; SQLite has one writer. One more connection to PostgreSQL listens.
+    pub writers: u32,
 }
 
 /// Whose clock stamps the rows.
@@ -40,21 +59,30 @@ pub enum ClockSource {
 }
 
 impl Db {
-    /// Open the SQLite database at `path`, made where there is none, and bring its schema up to date. A
-    /// second process that opens it meanwhile waits. `readers` connections serve reads.
+    /// Open the database at `url`, and bring its schema up to date. A file is made where there is none; a server's database
+    /// must be there. A second process that opens it meanwhile waits.
     ///
     /// # Errors
-    /// Where the file cannot be opened, or was written by a newer version.
-    pub async fn open_sqlite(
-        path: &Path,
-        readers: u32,
+    /// Where it cannot be opened, or was written by a newer version.
+    pub async fn open(
+        url: &DatabaseUrl,
+        connections: Connections,
         clock: ClockSource,
     ) -> Result<Self, StoreError> {
-        Ok(Self::Sqlite(Sqlite::open(path, readers, clock).await?))
+        Ok(match url {
+            DatabaseUrl::Sqlite(path) => {
+                Self::Sqlite(Sqlite::open(path, connections.readers, clock).await?)
+            }
+            DatabaseUrl::Postgres(url) => {
+                Self::Postgres(Postgres::open(url, connections, clock).await?)
+            }
+        })
     }
 
-    /// Run `work` in one transaction that commits when it answers `Ok` and changes nothing otherwise. It may
-    /// share its commit, and its moment ([`Tx::now`]), with other callers' work, but never their failure.
+    /// Run `work` in one transaction that commits when it answers `Ok` and changes nothing otherwise. On SQLite it may
+    /// share its commit, and its moment ([`Tx::now`]), with other callers' work, but never their failure. On PostgreSQL
+    /// it runs beside others, at READ COMMITTED, once: `work` cannot be run again, so operations lock rows in an order
+    /// in which no two wait for each other (`host/decisions/0006`), and a caller that is told of a failure repeats it.
     ///
     /// # Errors
     /// What `work` answers, or a failed commit.
@@ -66,6 +94,7 @@ impl Db {
     {
         match self {
             Self::Sqlite(db) => db.writer().write(work).await,
+            Self::Postgres(db) => db.write(work).await,
         }
     }
 
@@ -80,16 +109,18 @@ impl Db {
     {
         let mut tx = match self {
             Self::Sqlite(db) => db.reader().await?,
+            Self::Postgres(db) => db.reader().await?,
         };
         work(&mut tx).await
     }
 
-    /// What has changed lately, for those who wait. A hint: other processes' changes do not show here, so
-    /// whoever waits also looks by itself now and then.
+    /// What has changed lately, for those who wait. A hint: what other processes change shows here on PostgreSQL only, and
+    /// not while its listener is cut off, so whoever waits also looks by itself now and then.
     #[must_use]
     pub fn signals(&self) -> &Signals {
         match self {
             Self::Sqlite(db) => db.signals(),
+            Self::Postgres(db) => db.signals(),
         }
     }
 
@@ -106,6 +137,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
         }
     }
 }

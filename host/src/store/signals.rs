@@ -15,6 +15,20 @@ pub enum Topic {
 
 const TOPICS: usize = 3;
 
+impl Topic {
+    /// All of them.
+    pub(super) const ALL: [Self; TOPICS] = [Self::Queue, Self::Outbox, Self::Settled];
+
+    /// As it is called where processes tell each other.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Outbox => "outbox",
+            Self::Settled => "settled",
+        }
+    }
+}
+
 /// Counters of committed changes, a topic each.
 #[derive(Clone, Debug)]
 pub struct Signals(Arc<[watch::Sender<u64>; TOPICS]>);

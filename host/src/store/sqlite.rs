@@ -1,3 +1,4 @@
+use super::tx::Link;
 use super::writer::Writer;
 use super::{ClockSource, Signals, StoreError, Tx};
 use sqlx::migrate::Migrator;
@@ -29,7 +30,7 @@ impl Sqlite {
         clock: ClockSource,
     ) -> Result<Self, StoreError> {
         let failed = |reason: String| StoreError::Open {
-            path: path.display().to_string(),
+            database: path.display().to_string(),
             reason,
         };
         // WAL lets readers go on beside the writer. FULL: an acknowledged write survives a power cut; group
@@ -62,7 +63,7 @@ impl Sqlite {
             .await
             .map_err(|error| failed(error.to_string()))?;
         let signals = Signals::default();
-        let writer = Writer::start(Tx::writer(conn, clock), signals.clone());
+        let writer = Writer::start(Tx::new(Link::SqliteWriter(conn), clock), signals.clone());
         Ok(Self {
             writer,
             readers: pool,
@@ -80,7 +81,8 @@ impl Sqlite {
     }
 
     pub(super) async fn reader(&self) -> Result<Tx, StoreError> {
-        Ok(Tx::reader(self.readers.acquire().await?, self.clock))
+        let conn = self.readers.acquire().await?;
+        Ok(Tx::new(Link::SqliteReader(conn), self.clock))
     }
 
     pub(super) async fn close(&self) {

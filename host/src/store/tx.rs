@@ -2,7 +2,7 @@ use super::{ClockSource, StoreError, Topic};
 use crate::domain::Timestamp;
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
-use sqlx::{Sqlite, SqliteConnection};
+use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
 
 /// What a closure handed to [`super::Db::write`] gives back.
 pub type Work<'t, T, E> = BoxFuture<'t, Result<T, E>>;
@@ -14,12 +14,15 @@ pub struct Tx {
     clock: ClockSource,
     now: Option<Timestamp>,
     raised: Vec<Topic>,
+    failed: bool,
 }
 
 #[derive(Debug)]
-enum Link {
+pub(super) enum Link {
     SqliteWriter(SqliteConnection),
     SqliteReader(PoolConnection<Sqlite>),
+    PostgresWriter(Transaction<'static, Postgres>),
+    PostgresReader(PoolConnection<Postgres>),
 }
 
 /// A borrowed connection, for the `on_tx!` macro of this module to match on.
@@ -27,38 +30,41 @@ enum Link {
 pub enum Connection<'t> {
     /// To SQLite.
     Sqlite(&'t mut SqliteConnection),
+    /// To PostgreSQL.
+    Postgres(&'t mut PgConnection),
 }
 
-/// Run the same sqlx expression on whichever database `$tx` is of.
+/// Run the same sqlx expression on whichever database `$tx` is of. It answers a `Result` of one type for both: what
+/// `execute` answers is the database's own, and is mapped to what is wanted of it.
 macro_rules! on_tx {
-    ($tx:expr, |$conn:ident| $body:expr) => {
-        match $tx.connection() {
+    ($tx:expr, |$conn:ident| $body:expr) => {{
+        let result = match $tx.connection() {
             $crate::store::Connection::Sqlite($conn) => $body,
+            $crate::store::Connection::Postgres($conn) => $body,
+        };
+        if result.is_err() {
+            $tx.failed();
         }
-    };
+        result
+    }};
 }
 pub(crate) use on_tx;
 
 /// The database's clock, in milliseconds of the Unix epoch.
-const NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+const SQLITE_NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+/// Differs by necessity: the functions. Not `now()`, which is the transaction's beginning, before any wait for a lock.
+const POSTGRES_NOW: &str =
+    "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 const TEST_NOW: &str = "SELECT now_ms FROM test_clock";
 
 impl Tx {
-    pub(super) const fn writer(conn: SqliteConnection, clock: ClockSource) -> Self {
+    pub(super) const fn new(link: Link, clock: ClockSource) -> Self {
         Self {
-            link: Link::SqliteWriter(conn),
+            link,
             clock,
             now: None,
             raised: Vec::new(),
-        }
-    }
-
-    pub(super) const fn reader(conn: PoolConnection<Sqlite>, clock: ClockSource) -> Self {
-        Self {
-            link: Link::SqliteReader(conn),
-            clock,
-            now: None,
-            raised: Vec::new(),
+            failed: false,
         }
     }
 
@@ -67,10 +73,24 @@ impl Tx {
         match &mut self.link {
             Link::SqliteWriter(conn) => Connection::Sqlite(conn),
             Link::SqliteReader(conn) => Connection::Sqlite(conn),
+            Link::PostgresWriter(conn) => Connection::Postgres(conn),
+            Link::PostgresReader(conn) => Connection::Postgres(conn),
         }
     }
 
-    /// The moment of this transaction: the same for all its statements.
+    /// Whether this is a transaction that may write.
+    #[must_use]
+    pub const fn can_write(&self) -> bool {
+        matches!(self.link, Link::SqliteWriter(_) | Link::PostgresWriter(_))
+    }
+
+    /// The moment of this transaction: read from the database's clock the first time it is asked for, and the same from
+    /// then on.
+    ///
+    /// On PostgreSQL transactions run beside each other, so a moment can be earlier than that of a transaction which
+    /// committed first. What must not go back (a conversation's order) takes the later of the moment and what is
+    /// stored. Where a lease is compared with it, it is asked for after the row is locked: a lease that ended during
+    /// the wait has ended.
     ///
     /// # Errors
     /// Where the database does not answer.
@@ -78,13 +98,35 @@ impl Tx {
         if let Some(now) = self.now {
             return Ok(now);
         }
-        let sql = match self.clock {
-            ClockSource::Database => NOW,
-            ClockSource::Test => TEST_NOW,
+        let sql = match (self.clock, self.is_shared()) {
+            (ClockSource::Test, _) => TEST_NOW,
+            (ClockSource::Database, false) => SQLITE_NOW,
+            (ClockSource::Database, true) => POSTGRES_NOW,
         };
         let now = on_tx!(self, |conn| sqlx::query_scalar(sql).fetch_one(conn).await)?;
         self.now = Some(now);
         Ok(now)
+    }
+
+    /// Until this transaction ends, no other that asks for the same name goes on. For what no row stands for yet: a
+    /// name that two could make at once. To be asked for before any row is locked by a transaction that waits for no
+    /// other name later. Free on SQLite, where writers are one after another.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn one_at_a_time(&mut self, name: &[&str]) -> Result<(), StoreError> {
+        // Names whose hashes are equal wait for each other without need, and that is all.
+        const SQL: &str = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        let name = name.join("\u{1f}");
+        let done = match self.connection() {
+            Connection::Sqlite(_) => return Ok(()),
+            Connection::Postgres(conn) => sqlx::query(SQL).bind(name).execute(conn).await,
+        };
+        if done.is_err() {
+            self.failed();
+        }
+        done?;
+        Ok(())
     }
 
     /// Once this transaction has committed, tell those who wait for `topic` to look.
@@ -94,10 +136,32 @@ impl Tx {
         }
     }
 
+    /// A statement failed. PostgreSQL gives the whole transaction up then, and would answer a `COMMIT` with success and
+    /// a rollback: it must not be taken for a commit.
+    pub const fn failed(&mut self) {
+        self.failed = true;
+    }
+
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    pub(super) fn raised(&self) -> &[Topic] {
+        &self.raised
+    }
+
+    pub(super) fn into_link(self) -> Link {
+        self.link
+    }
+
     pub(super) async fn set_clock(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE test_clock SET now_ms = $1";
-        on_tx!(self, |conn| sqlx::query(SQL).bind(now).execute(conn).await)?;
-        for topic in [Topic::Queue, Topic::Outbox, Topic::Settled] {
+        on_tx!(self, |conn| sqlx::query(SQL)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop))?;
+        for topic in Topic::ALL {
             self.raise(topic);
         }
         Ok(())
@@ -106,6 +170,7 @@ impl Tx {
     /// Forget the moment of the last transaction, and hand over the topics it raised.
     pub(super) fn next_transaction(&mut self) -> Vec<Topic> {
         self.now = None;
+        self.failed = false;
         std::mem::take(&mut self.raised)
     }
 }

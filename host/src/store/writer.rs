@@ -244,9 +244,7 @@ impl Reply for Panicked {
 }
 
 async fn execute(tx: &mut Tx, sql: &'static str) -> Result<(), Arc<sqlx::Error>> {
-    match tx.connection() {
-        super::Connection::Sqlite(conn) => conn.execute(sql).await.map(drop).map_err(Arc::new),
-    }
+    super::on_tx!(tx, |conn| conn.execute(sql).await.map(drop)).map_err(Arc::new)
 }
 
 fn transaction_failed(error: &Arc<sqlx::Error>) -> StoreError {

@@ -1,8 +1,8 @@
 //! The statements of an import. Each answers how many rows it changed, so that an import that changes nothing
-//! leaves the compiled prompt in place.
+//! leaves the compiled prompt in place. Differs by necessity between the databases: how a JSON array becomes rows.
 
 use crate::domain::{AgentKey, Digest, DocumentPath, Pool, SkillName, TenantId, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 
 /// The agent all of an import is about.
 pub(super) struct Whose<'a> {
@@ -39,7 +39,8 @@ pub(super) async fn tenant_put(
         .bind(tenant_id)
         .bind(now)
         .execute(conn)
-        .await)?;
+        .await
+        .map(drop))?;
     Ok(())
 }
 
@@ -117,12 +118,19 @@ pub(super) async fn documents_remove_others(
     whose: &Whose<'_>,
     paths: &str,
 ) -> Result<u64, StoreError> {
-    const SQL: &str = "
+    const SQL: Sql = Sql {
+        sqlite: "
         DELETE FROM workspace_documents
         WHERE tenant_id = $1 AND agent_key = $2 AND imported_hash = content_hash
-          AND path NOT IN (SELECT value FROM json_each($3))";
+          AND path NOT IN (SELECT value FROM json_each($3))",
+        postgres: "
+        DELETE FROM workspace_documents
+        WHERE tenant_id = $1 AND agent_key = $2 AND imported_hash = content_hash
+          AND path NOT IN (SELECT json_array_elements_text($3::json))",
+    };
+    let statement = tx.sql(SQL);
     Ok(on_tx!(tx, |conn| {
-        sqlx::query(SQL)
+        sqlx::query(statement)
             .bind(whose.tenant_id)
             .bind(whose.agent_key)
             .bind(paths)
@@ -139,7 +147,8 @@ pub(super) async fn documents_kept(
     whose: &Whose<'_>,
     files: &str,
 ) -> Result<Vec<DocumentPath>, StoreError> {
-    const SQL: &str = "
+    const SQL: Sql = Sql {
+        sqlite: "
         SELECT document.path
         FROM json_each($3) AS file
         JOIN workspace_documents AS document
@@ -147,9 +156,19 @@ pub(super) async fn documents_kept(
          AND document.path = json_extract(file.value, '$[0]')
         WHERE document.content_hash <> COALESCE(document.imported_hash, '')
           AND document.content_hash <> json_extract(file.value, '$[1]')
-          AND COALESCE(document.imported_hash, '') <> json_extract(file.value, '$[1]')";
+          AND COALESCE(document.imported_hash, '') <> json_extract(file.value, '$[1]')",
+        postgres: "
+        SELECT document.path
+        FROM json_array_elements($3::json) AS file
+        JOIN workspace_documents AS document
+          ON document.tenant_id = $1 AND document.agent_key = $2 AND document.path = file.value ->> 0
+        WHERE document.content_hash <> COALESCE(document.imported_hash, '')
+          AND document.content_hash <> file.value ->> 1
+          AND COALESCE(document.imported_hash, '') <> file.value ->> 1",
+    };
+    let statement = tx.sql(SQL);
     Ok(on_tx!(tx, |conn| {
-        sqlx::query_scalar(SQL)
+        sqlx::query_scalar(statement)
             .bind(whose.tenant_id)
             .bind(whose.agent_key)
             .bind(files)
@@ -218,6 +237,7 @@ pub(super) async fn component_asset_put(
             .bind(path)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     on_tx!(tx, |conn| {
         sqlx::query(SQL)
@@ -230,6 +250,7 @@ pub(super) async fn component_asset_put(
             .bind(now)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -249,6 +270,7 @@ pub(super) async fn component_assets_remove(
             .bind(skill)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }
@@ -258,14 +280,27 @@ pub(super) async fn skills_remove_others(
     whose: &Whose<'_>,
     names: &str,
 ) -> Result<u64, StoreError> {
-    const ASSETS: &str = "
+    const ASSETS: Sql = Sql {
+        sqlite: "
         DELETE FROM skill_assets
-        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key NOT IN (SELECT value FROM json_each($3))";
-    const SKILLS: &str = "
+        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key NOT IN (SELECT value FROM json_each($3))",
+        postgres: "
+        DELETE FROM skill_assets
+        WHERE tenant_id = $1 AND agent_key = $2
+          AND skill_key NOT IN (SELECT json_array_elements_text($3::json))",
+    };
+    const SKILLS: Sql = Sql {
+        sqlite: "
         DELETE FROM agent_skills
-        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key NOT IN (SELECT value FROM json_each($3))";
+        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key NOT IN (SELECT value FROM json_each($3))",
+        postgres: "
+        DELETE FROM agent_skills
+        WHERE tenant_id = $1 AND agent_key = $2
+          AND skill_key NOT IN (SELECT json_array_elements_text($3::json))",
+    };
     let mut removed = 0;
     for sql in [ASSETS, SKILLS] {
+        let sql = tx.sql(sql);
         removed = on_tx!(tx, |conn| {
             sqlx::query(sql)
                 .bind(whose.tenant_id)
@@ -289,6 +324,7 @@ pub(super) async fn snapshot_forget(tx: &mut Tx, whose: &Whose<'_>) -> Result<()
             .bind(whose.agent_key)
             .execute(conn)
             .await
+            .map(drop)
     })?;
     Ok(())
 }

@@ -3,79 +3,76 @@
 use agent_factory::queue::MessageState;
 use agent_factory_tests::built;
 use agent_factory_tests::factory::Factory;
+use agent_factory_tests::{factory_cases, on_either};
 
-#[tokio::test]
-async fn a_turns_receipts_history_and_memory_are_stored_with_its_completion() {
-    let factory = Factory::new().await;
-    factory
-        .agent("ada", "hostile-engine", &built::demo_workspace())
-        .await;
-    let _worker = factory.work();
-    factory
-        .ask("ada", "chat", "remember the bread needs salt")
-        .await;
-    let note = scalar(
-        &factory,
-        "SELECT content FROM workspace_documents WHERE path = 'memory/2023-11-14.md'",
-    );
-    assert_eq!(note.await, "the bread needs salt\n");
-    let receipts = scalar(&factory, "SELECT CAST(count(*) AS TEXT) FROM receipts");
-    assert_eq!(receipts.await, "1");
-    // The next turn's prompt has the note.
-    let described = factory.ask("ada", "chat", "describe").await;
-    assert!(described.contains("memory/2023-11-14.md"), "{described}");
-}
+factory_cases! {
+    async fn a_turns_receipts_history_and_memory_are_stored_with_its_completion(factory) {
+        factory
+            .agent("ada", "hostile-engine", &built::demo_workspace())
+            .await;
+        let _worker = factory.work();
+        factory
+            .ask("ada", "chat", "remember the bread needs salt")
+            .await;
+        let note = scalar(
+            &factory,
+            "SELECT content FROM workspace_documents WHERE path = 'memory/2023-11-14.md'",
+        );
+        assert_eq!(note.await, "the bread needs salt\n");
+        let receipts = scalar(&factory, "SELECT CAST(count(*) AS TEXT) FROM receipts");
+        assert_eq!(receipts.await, "1");
+        // The next turn's prompt has the note.
+        let described = factory.ask("ada", "chat", "describe").await;
+        assert!(described.contains("memory/2023-11-14.md"), "{described}");
+    }
 
-#[tokio::test]
-async fn a_hold_keeps_the_messages_in_order_until_somebody_resumes_the_agent() {
-    let factory = Factory::new().await;
-    factory
-        .agent("ada", "hostile-engine", &built::demo_workspace())
-        .await;
-    let _worker = factory.work();
-    let held = factory.enqueue("ada", "chat", "hold the key is bad").await;
-    let status = factory
-        .await_status("ada", &held, |status| {
-            matches!(&status.state, MessageState::Queued { held: Some(_), .. })
-        })
-        .await;
-    assert_eq!(status.attempts, 0, "a hold spends no attempt");
-    let MessageState::Queued {
-        held: Some(reason), ..
-    } = status.state
-    else {
-        unreachable!()
-    };
-    assert_eq!(reason, "the key is bad");
-    let waiting = factory.enqueue("ada", "other", "echo hello").await;
-    assert!(matches!(
-        factory.status("ada", &waiting).await.state,
-        MessageState::Queued { .. }
-    ));
-}
+    async fn a_hold_keeps_the_messages_in_order_until_somebody_resumes_the_agent(factory) {
+        factory
+            .agent("ada", "hostile-engine", &built::demo_workspace())
+            .await;
+        let _worker = factory.work();
+        let held = factory.enqueue("ada", "chat", "hold the key is bad").await;
+        let status = factory
+            .await_status("ada", &held, |status| {
+                matches!(&status.state, MessageState::Queued { held: Some(_), .. })
+            })
+            .await;
+        assert_eq!(status.attempts, 0, "a hold spends no attempt");
+        let MessageState::Queued {
+            held: Some(reason), ..
+        } = status.state
+        else {
+            unreachable!()
+        };
+        assert_eq!(reason, "the key is bad");
+        let waiting = factory.enqueue("ada", "other", "echo hello").await;
+        assert!(matches!(
+            factory.status("ada", &waiting).await.state,
+            MessageState::Queued { .. }
+        ));
+    }
 
-#[tokio::test]
-async fn a_workspace_imported_again_changes_nothing_and_keeps_what_the_agent_wrote() {
-    let factory = Factory::new().await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::create_dir(folder.path().join("memory")).expect("a folder");
-    std::fs::write(folder.path().join("SOUL.md"), "Be kind.").expect("a file");
-    let note = folder.path().join("memory/2023-11-14.md");
-    std::fs::write(&note, "From the folder.\n").expect("a file");
-    factory.agent("ada", "hostile-engine", folder.path()).await;
-    let worker = factory.work();
-    factory.ask("ada", "chat", "remember from the agent").await;
-    // The folder's file changes too: both did, and the agent's is kept.
-    std::fs::write(&note, "From the folder, changed.\n").expect("a file");
-    factory.agent("ada", "hostile-engine", folder.path()).await;
-    let sql = "SELECT content FROM workspace_documents WHERE path = 'memory/2023-11-14.md'";
-    assert_eq!(
-        scalar(&factory, sql).await,
-        "From the folder.\nfrom the agent\n"
-    );
-    let versions = "SELECT group_concat(version) FROM workspace_documents WHERE path = 'SOUL.md'";
-    assert_eq!(scalar(&factory, versions).await, "1");
-    worker.stop().await;
+    async fn a_workspace_imported_again_changes_nothing_and_keeps_what_the_agent_wrote(factory) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("memory")).expect("a folder");
+        std::fs::write(folder.path().join("SOUL.md"), "Be kind.").expect("a file");
+        let note = folder.path().join("memory/2023-11-14.md");
+        std::fs::write(&note, "From the folder.\n").expect("a file");
+        factory.agent("ada", "hostile-engine", folder.path()).await;
+        let worker = factory.work();
+        factory.ask("ada", "chat", "remember from the agent").await;
+        // The folder's file changes too: both did, and the agent's is kept.
+        std::fs::write(&note, "From the folder, changed.\n").expect("a file");
+        factory.agent("ada", "hostile-engine", folder.path()).await;
+        let sql = "SELECT content FROM workspace_documents WHERE path = 'memory/2023-11-14.md'";
+        assert_eq!(
+            scalar(&factory, sql).await,
+            "From the folder.\nfrom the agent\n"
+        );
+        let versions = "SELECT CAST(version AS TEXT) FROM workspace_documents WHERE path = 'SOUL.md'";
+        assert_eq!(scalar(&factory, versions).await, "1");
+        worker.stop().await;
+    }
 }
 
 #[tokio::test]
@@ -109,8 +106,8 @@ async fn scalar(factory: &Factory, sql: &'static str) -> String {
         .db()
         .read(move |tx| {
             Box::pin(async move {
-                let agent_factory::store::Connection::Sqlite(conn) = tx.connection();
-                Ok(sqlx::query_scalar(sql).fetch_one(conn).await?)
+                let text = on_either!(tx, |conn| sqlx::query_scalar(sql).fetch_one(conn).await);
+                Ok(text?)
             })
         })
         .await;

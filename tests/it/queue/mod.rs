@@ -7,4 +7,5 @@ mod claiming;
 mod leasing;
 mod model;
 mod plans;
+mod races;
 mod settling;

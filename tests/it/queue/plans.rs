@@ -1,40 +1,44 @@
 //! How the database runs what runs most: by its indexes, and never over all messages.
 
 use super::driver::{Driver, request};
+use agent_factory::store::Sql;
 use agent_factory::{outbox, queue::sql};
+use agent_factory_tests::database::TestDatabase;
 use agent_factory_tests::store_cases;
 
 /// Every statement of the two queues that runs while work goes on.
-const HOT: [(&str, &str); 28] = [
-    ("look before enqueue", sql::LOOK_BEFORE_ENQUEUE),
-    ("rehead", sql::REHEAD),
-    ("look for work of time", sql::LOOK_FOR_WORK_OF_TIME),
-    ("promote", sql::PROMOTE),
-    ("expired", sql::EXPIRED),
-    ("resuming", sql::RESUMING),
-    ("held conversations", sql::HELD_CONVERSATIONS),
-    ("turn", sql::TURN),
-    ("tenants in turn", sql::TENANTS_IN_TURN),
-    ("heads", sql::HEADS),
-    ("lease", sql::LEASE),
-    ("begin processing", sql::BEGIN_PROCESSING),
-    ("lock", sql::LOCK),
-    ("leases", sql::LEASES),
-    ("extend", sql::EXTEND),
-    ("complete", sql::COMPLETE),
-    ("put back", sql::PUT_BACK),
-    ("message status", sql::MESSAGE_STATUS),
-    ("stats of tenant", sql::STATS_OF_TENANT),
-    ("lane look", outbox::sql::LOOK_FOR_WORK_OF_TIME),
-    ("lane promote", outbox::sql::PROMOTE),
-    ("lane expired", outbox::sql::EXPIRED),
-    ("lane release", outbox::sql::RELEASE),
-    ("ready lanes", outbox::sql::READY_LANES),
-    ("lane lease", outbox::sql::LEASE),
-    ("lane pending", outbox::sql::PENDING),
-    ("lane lock", outbox::sql::LOCK),
-    ("replies", outbox::sql::REPLIES_OF),
-];
+fn hot() -> Vec<(&'static str, Sql)> {
+    vec![
+        ("look before enqueue", sql::LOOK_BEFORE_ENQUEUE.into()),
+        ("rehead", sql::REHEAD.into()),
+        ("look for work of time", sql::LOOK_FOR_WORK_OF_TIME.into()),
+        ("promote", sql::PROMOTE.into()),
+        ("expired", sql::EXPIRED.into()),
+        ("resuming", sql::RESUMING.into()),
+        ("held conversations", sql::HELD_CONVERSATIONS.into()),
+        ("turn", sql::TURN.into()),
+        ("tenants in turn", sql::TENANTS_IN_TURN.into()),
+        ("heads", sql::HEADS.into()),
+        ("lease", sql::LEASE.into()),
+        ("begin processing", sql::BEGIN_PROCESSING.into()),
+        ("lock", sql::LOCK.into()),
+        ("leases", sql::LEASES.into()),
+        ("extend", sql::EXTEND.into()),
+        ("complete", sql::COMPLETE.into()),
+        ("put back", sql::PUT_BACK.into()),
+        ("message status", sql::MESSAGE_STATUS.into()),
+        ("stats of tenant", sql::STATS_OF_TENANT.into()),
+        ("lane look", outbox::sql::LOOK_FOR_WORK_OF_TIME.into()),
+        ("lane promote", outbox::sql::PROMOTE.into()),
+        ("lane expired", outbox::sql::EXPIRED.into()),
+        ("lane release", outbox::sql::RELEASE.into()),
+        ("ready lanes", outbox::sql::READY_LANES.into()),
+        ("lane lease", outbox::sql::LEASE.into()),
+        ("lane pending", outbox::sql::PENDING.into()),
+        ("lane lock", outbox::sql::LOCK.into()),
+        ("replies", outbox::sql::REPLIES_OF.into()),
+    ]
+}
 
 /// Steps that walk a whole table or index, but for the batch a statement was given, its own common table, and
 /// indexes that hold only what there is to do.
@@ -54,23 +58,60 @@ fn walks(plan: &str) -> Vec<&str> {
         .collect()
 }
 
+#[tokio::test]
+async fn no_statement_of_the_daily_work_walks_a_table_of_sqlite() {
+    let test = TestDatabase::sqlite().await;
+    for (name, statement) in hot() {
+        let plan = test.plan(statement.sqlite).await;
+        assert_eq!(walks(&plan), Vec::<&str>::new(), "{name}:\n{plan}");
+    }
+}
+
+#[tokio::test]
+async fn no_statement_of_the_daily_work_walks_a_table_of_postgresql() {
+    let Some(test) = TestDatabase::postgres().await else {
+        return;
+    };
+    let more = [
+        ("lock ready", sql::LOCK_READY.into()),
+        ("heads of", sql::HEADS_OF.into()),
+        ("rehead to write", sql::REHEAD_THEN_WRITE_AGENT),
+        ("lane lock", outbox::sql::LOCK_LANES.into()),
+    ];
+    for (name, statement) in hot().into_iter().chain(more) {
+        if name == "heads" {
+            continue;
+        }
+        let plan = test.generic_plan(statement.postgres).await;
+        assert!(plan.contains("Scan"), "{name}:\n{plan}");
+        assert!(!plan.contains("Seq Scan"), "{name}:\n{plan}");
+    }
+    let plan = test.generic_plan(sql::LOCK_READY).await;
+    let condition = "(pool = $2) AND (suspect = $3) AND (tenant_id = j.tenant_id)";
+    assert!(
+        plan.contains("conversations_ready") && plan.contains(condition),
+        "{plan}"
+    );
+}
+
+#[tokio::test]
+async fn a_claim_finds_tenants_and_conversations_by_the_index_of_ready_ones() {
+    let test = TestDatabase::sqlite().await;
+    for statement in [sql::TENANTS_IN_TURN, sql::HEADS] {
+        let plan = test.plan(statement).await;
+        assert!(
+            plan.contains("INDEX conversations_ready (pool=? AND suspect=? AND tenant_id"),
+            "{plan}"
+        );
+    }
+    let plan = test.plan(sql::HEADS).await;
+    assert!(
+        plan.contains("SEARCH q USING INDEX message_queue_head"),
+        "{plan}"
+    );
+}
+
 store_cases! {
-    async fn no_statement_of_the_daily_work_walks_a_table(test) {
-        for (name, statement) in HOT {
-            let plan = test.plan(statement).await;
-            assert_eq!(walks(&plan), Vec::<&str>::new(), "{name}:\n{plan}");
-        }
-    }
-
-    async fn a_claim_finds_tenants_and_conversations_by_the_index_of_ready_ones(test) {
-        for statement in [sql::TENANTS_IN_TURN, sql::HEADS] {
-            let plan = test.plan(statement).await;
-            assert!(plan.contains("INDEX conversations_ready (pool=? AND suspect=? AND tenant_id"), "{plan}");
-        }
-        let plan = test.plan(sql::HEADS).await;
-        assert!(plan.contains("SEARCH q USING INDEX message_queue_head"), "{plan}");
-    }
-
     async fn a_claim_among_a_thousand_conversations_with_a_hot_one_takes_each_in_its_turn(test) {
         let queue = Driver::new(test).await;
         for number in 0..1000 {

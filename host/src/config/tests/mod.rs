@@ -180,7 +180,10 @@ fn a_text_may_look_like_a_number() {
 #[test]
 fn an_address_that_is_refused_is_not_repeated() {
     for (key, value) in [
-        ("database.url", "postgres://me:5ec12e7@host/db"),
+        ("database.url", "mysql://me:5ec12e7@host/db"),
+        ("database.url", "postgres://me:5ec12e7@host"),
+        ("database.url", "postgres://me@host/db?password=5ec12e7"),
+        ("database.url", "postgres://me:5ec12e7@host/db#part"),
         ("database.url", "sqlite://:memory:"),
         ("database.url", "sqlite://"),
         ("database.url", "sqlite://a?mode=5ec12e7"),
@@ -195,6 +198,35 @@ fn an_address_that_is_refused_is_not_repeated() {
         assert!(told.contains(key), "{told}");
         assert!(!told.contains("5ec12e7"), "{told}");
     }
+}
+
+#[test]
+fn the_password_of_a_database_is_kept_and_never_shown() {
+    let url = "postgres://me:5ec12e7@db.internal:5433/factory?sslmode=verify-full";
+    for text in [url, &url.replace("postgres:", "postgresql:")] {
+        let config = load(&format!("database.url = {text:?}"), &[]).unwrap();
+        let DatabaseUrl::Postgres(stored) = &config.database.url else {
+            panic!("{config:?}")
+        };
+        assert_eq!(stored.reveal(), text);
+        assert!(config.database.url.has_password());
+        for shown in [
+            format!("{config:?}"),
+            config.database.url.to_string(),
+            serde_json::to_string(&config).unwrap(),
+        ] {
+            assert!(!shown.contains("5ec12e7"), "{shown}");
+            assert!(
+                shown.contains("me@db.internal:5433/factory?sslmode=verify-full"),
+                "{shown}"
+            );
+        }
+    }
+    let config = load(
+        "",
+        &[("AGENT_FACTORY_DATABASE__URL", "postgres:///f?host=/run/pg")],
+    );
+    assert!(!config.unwrap().database.url.has_password());
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn the_defaults_are_valid_and_are_the_references() {
     assert_eq!(config.server.path_prefix.as_str(), "/agent-factory");
     assert_eq!(
         config.database.url.sqlite_path(),
-        Path::new("agent-factory.db")
+        Some(Path::new("agent-factory.db"))
     );
 }
 

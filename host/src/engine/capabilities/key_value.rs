@@ -55,6 +55,11 @@ fn key_fits(limits: &Limits, key: &str) -> Answer<()> {
             key.len()
         ))));
     }
+    // PostgreSQL cannot store it, and a listing that leaves it out would lie.
+    if key.contains('\0') {
+        let told = "a key does not have the character 0 in it".to_owned();
+        return Err(Refusal::Kv(KvError::TooLarge(told)));
+    }
     Ok(())
 }
 

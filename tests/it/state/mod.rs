@@ -1,0 +1,4 @@
+//! What turns leave behind, on either database.
+
+mod key_value;
+mod texts;

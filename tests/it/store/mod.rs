@@ -1,0 +1,5 @@
+//! What holds on either database, and between processes that share one.
+
+mod processes;
+mod schema;
+mod writes;
