@@ -52,7 +52,7 @@ impl Scope {
         grants: Grants,
         config: BTreeMap<String, String>,
     ) -> Self {
-        let log = CallLog::new(&session.limits);
+        let log = CallLog::new(&session.limits, session.log_budget.clone());
         Self {
             session,
             owner,

@@ -13,6 +13,8 @@ pub(super) const PAGE: u32 = 100;
 #[derive(Default)]
 pub(super) struct KvOverlay {
     written: BTreeMap<(KvOwner, String), Written>,
+    /// Bytes of the keys and values in `written`.
+    bytes: u64,
     stored_keys: BTreeMap<KvOwner, BTreeSet<String>>,
 }
 
@@ -21,6 +23,14 @@ struct Written {
     value: Option<Vec<u8>>,
     /// The version of the last value; a key that comes back after a removal goes on from it.
     version: u64,
+}
+
+impl Written {
+    /// What it counts for under its key.
+    fn bytes(&self, key: &str) -> u64 {
+        let value = self.value.as_ref().map_or(0, Vec::len);
+        u64::try_from(key.len().saturating_add(value)).unwrap_or(u64::MAX)
+    }
 }
 
 impl KvOverlay {
@@ -71,24 +81,57 @@ impl KvOverlay {
             .map_or(stored, |written| written.version);
         let version = last.saturating_add(1);
         let value = Some(value);
-        self.written.insert(place, Written { value, version });
-        Ok(Ok(version))
+        Ok(self
+            .keep(limits, place, Written { value, version })
+            .map(|()| version))
     }
 
-    /// Remove; what is not there stays so.
+    /// Remove; what is not there stays so, and nothing is kept of it.
     pub(super) async fn delete(
         &mut self,
         lookups: &dyn Lookups,
+        limits: &Limits,
         owner: &KvOwner,
         key: String,
-    ) -> Result<(), LookupError> {
-        if let Some(entry) = self.get(lookups, owner, &key).await? {
-            let written = Written {
-                value: None,
-                version: entry.version,
-            };
-            self.written.insert((owner.clone(), key), written);
+    ) -> Result<Result<(), KvError>, LookupError> {
+        let Some(entry) = self.get(lookups, owner, &key).await? else {
+            return Ok(Ok(()));
+        };
+        let removed = Written {
+            value: None,
+            version: entry.version,
+        };
+        Ok(self.keep(limits, (owner.clone(), key), removed))
+    }
+
+    /// Keep a write, within what one turn may write.
+    fn keep(
+        &mut self,
+        limits: &Limits,
+        place: (KvOwner, String),
+        written: Written,
+    ) -> Result<(), KvError> {
+        let before = self.written.get(&place).map(|last| last.bytes(&place.1));
+        let entries = u32::try_from(self.written.len()).unwrap_or(u32::MAX);
+        if before.is_none() && entries >= limits.overlay_entries {
+            return Err(KvError::TooLarge(format!(
+                "one turn writes at most {} keys of the conversation (overlay_entries)",
+                limits.overlay_entries
+            )));
         }
+        let bytes = self
+            .bytes
+            .saturating_sub(before.unwrap_or(0))
+            .saturating_add(written.bytes(&place.1));
+        if bytes > limits.overlay_bytes {
+            return Err(KvError::TooLarge(format!(
+                "one turn writes at most {} bytes of keys and values of the conversation \
+                 (overlay_bytes)",
+                limits.overlay_bytes
+            )));
+        }
+        self.bytes = bytes;
+        self.written.insert(place, written);
         Ok(())
     }
 
@@ -118,6 +161,7 @@ impl KvOverlay {
 
     /// The last state of every key that was written, leaving nothing.
     pub(super) fn take_writes(&mut self) -> Vec<KvWrite> {
+        self.bytes = 0;
         std::mem::take(&mut self.written)
             .into_iter()
             .map(|((owner, key), written)| KvWrite {
@@ -179,4 +223,136 @@ async fn stored_keys(
         }
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::session::NoLookups;
+
+    fn written(value: &[u8]) -> Written {
+        let value = Some(value.to_vec());
+        Written { value, version: 1 }
+    }
+
+    fn place(key: &str) -> (KvOwner, String) {
+        (KvOwner(None), key.to_owned())
+    }
+
+    #[test]
+    fn bytes_are_kept_up_to_the_bound_and_a_rewrite_gives_back_what_it_replaces() {
+        let limits = Limits {
+            overlay_bytes: 8,
+            ..Limits::default()
+        };
+        let mut overlay = KvOverlay::default();
+        overlay
+            .keep(&limits, place("a"), written(b"1234567"))
+            .unwrap();
+        let error = overlay.keep(&limits, place("b"), written(b"")).unwrap_err();
+        let KvError::TooLarge(text) = error else {
+            panic!("{error:?}");
+        };
+        assert!(
+            text.contains("8 bytes") && text.ends_with("(overlay_bytes)"),
+            "{text}"
+        );
+        overlay.keep(&limits, place("a"), written(b"12")).unwrap();
+        overlay.keep(&limits, place("b"), written(b"1234")).unwrap();
+        assert!(
+            overlay
+                .keep(&limits, place("b"), written(b"12345"))
+                .is_err()
+        );
+        assert_eq!(overlay.take_writes().len(), 2);
+    }
+
+    #[test]
+    fn keys_are_kept_up_to_the_bound_whether_they_are_written_or_removed() {
+        let limits = Limits {
+            overlay_entries: 2,
+            ..Limits::default()
+        };
+        let mut overlay = KvOverlay::default();
+        overlay.keep(&limits, place("a"), written(b"1")).unwrap();
+        let removed = Written {
+            value: None,
+            version: 1,
+        };
+        overlay.keep(&limits, place("b"), removed).unwrap();
+        overlay.keep(&limits, place("a"), written(b"2")).unwrap();
+        let error = overlay
+            .keep(&limits, place("c"), written(b"1"))
+            .unwrap_err();
+        assert!(matches!(error, KvError::TooLarge(text) if text.ends_with("(overlay_entries)")));
+    }
+
+    /// Has nothing stored.
+    struct Empty;
+
+    #[async_trait::async_trait]
+    impl Lookups for Empty {
+        async fn kv_get(
+            &self,
+            _: &KvOwner,
+            _: KvScope,
+            _: &str,
+        ) -> Result<Option<KvEntry>, LookupError> {
+            Ok(None)
+        }
+        async fn kv_set(
+            &self,
+            owner: &KvOwner,
+            key: &str,
+            value: Vec<u8>,
+            if_version: Option<u64>,
+            call: &str,
+        ) -> Result<Result<u64, KvError>, LookupError> {
+            NoLookups.kv_set(owner, key, value, if_version, call).await
+        }
+        async fn kv_delete(
+            &self,
+            owner: &KvOwner,
+            key: &str,
+            call: &str,
+        ) -> Result<Result<(), KvError>, LookupError> {
+            NoLookups.kv_delete(owner, key, call).await
+        }
+        async fn kv_list(
+            &self,
+            owner: &KvOwner,
+            scope: KvScope,
+            prefix: &str,
+            after: Option<&str>,
+            limit: u32,
+        ) -> Result<KvPage, LookupError> {
+            NoLookups.kv_list(owner, scope, prefix, after, limit).await
+        }
+        async fn memory_search(
+            &self,
+            query: &str,
+            limit: u32,
+        ) -> Result<Vec<crate::domain::MemoryHit>, LookupError> {
+            NoLookups.memory_search(query, limit).await
+        }
+        async fn memory_read(
+            &self,
+            path: &crate::domain::DocumentPath,
+            start: u32,
+            lines: u32,
+        ) -> Result<Option<String>, LookupError> {
+            NoLookups.memory_read(path, start, lines).await
+        }
+    }
+
+    #[tokio::test]
+    async fn removing_what_nobody_knows_leaves_nothing() {
+        let limits = Limits::default();
+        let mut overlay = KvOverlay::default();
+        for number in 0..10 {
+            let removed = overlay.delete(&Empty, &limits, &KvOwner(None), format!("key-{number}"));
+            removed.await.unwrap().unwrap();
+        }
+        assert_eq!(overlay.take_writes(), []);
+    }
 }

@@ -44,6 +44,7 @@ mod size;
 mod state;
 mod stdio;
 mod stop;
+mod text;
 mod tools;
 mod trap;
 mod turn;

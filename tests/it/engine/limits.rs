@@ -198,7 +198,8 @@ async fn tool_batch() {
 #[tokio::test]
 async fn tool_output() {
     let fixture = with(Limits {
-        tool_output_bytes: 1_000,
+        // The bytes, and 64 for the piece of output that they are.
+        tool_output_bytes: 1_064,
         ..Limits::default()
     })
     .await;
@@ -208,7 +209,7 @@ async fn tool_output() {
     assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Exhausted);
     let reply = end.outcome.unwrap().reply.unwrap().text;
     assert!(
-        reply.contains("1001 bytes, more than 1000 (tool_output_bytes)"),
+        reply.contains("1065 bytes, more than 1064 (tool_output_bytes)"),
         "{reply}"
     );
     let huge = fixture
@@ -237,7 +238,8 @@ async fn appended_messages() {
 #[tokio::test]
 async fn appended_bytes() {
     let fixture = with(Limits {
-        append_bytes: 1_001,
+        // The bytes, and 64 each for the message and its part.
+        append_bytes: 1_128,
         ..Limits::default()
     })
     .await;
@@ -245,7 +247,7 @@ async fn appended_bytes() {
     assert_exhausted(
         &fixture,
         "append-bytes 1001",
-        "1001 bytes to the history (append_bytes)",
+        "1128 bytes to the history (append_bytes)",
     )
     .await;
 }
