@@ -3,6 +3,7 @@
 use super::artifact::Platform;
 use super::artifact::{ArtifactVerifier, CompiledComponent, Untrusted};
 use super::bindings::v0_1::{EnginePre, SkillPre};
+use super::cache::ComponentCache;
 use super::call::{self, Budget, CallFailure, RunTurn};
 use super::capabilities::{engine_linker, skill_linker};
 use super::component::{EngineComponent, SkillComponent};
@@ -22,8 +23,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-/// Components of each kind that stay linked.
-const COMPONENTS: u64 = 512;
 /// Memory of the schemas that stay compiled, bytes, about.
 const SCHEMA_CACHE_BYTES: u64 = 64 << 20;
 /// Schemas that are compiled or run at once: more would keep other blocking work waiting.
@@ -42,8 +41,7 @@ struct Inner {
     skill_linker: Linker<CallState>,
     engine_slots: Semaphore,
     tool_slots: Semaphore,
-    engines: Cache<Digest, EngineComponent>,
-    skills: Cache<Digest, SkillComponent>,
+    components: ComponentCache,
     schemas: Cache<Digest, Arc<Schema>>,
     checks: Arc<Semaphore>,
 }
@@ -95,8 +93,7 @@ impl ComponentHost {
             skill_linker: skill_linker(&engine)?,
             engine_slots: slots(limits.engine_slots),
             tool_slots: slots(limits.tool_slots),
-            engines: Cache::new(COMPONENTS),
-            skills: Cache::new(COMPONENTS),
+            components: ComponentCache::new(limits.component_cache_bytes),
             schemas: Cache::builder()
                 .weigher(|_, schema: &Arc<Schema>| schema.bytes())
                 .max_capacity(SCHEMA_CACHE_BYTES)
@@ -136,8 +133,8 @@ impl ComponentHost {
         let loaded = self
             .link(artifact, |inner| &inner.engine_linker, EnginePre::new)
             .await?;
-        let component = EngineComponent::new(artifact.component, loaded);
-        self.0.engines.insert(artifact.component, component.clone());
+        let component = EngineComponent::new(artifact, loaded);
+        self.0.components.keep_engine(component.clone());
         Ok(component)
     }
 
@@ -155,21 +152,21 @@ impl ComponentHost {
         let loaded = self
             .link(artifact, |inner| &inner.skill_linker, SkillPre::new)
             .await?;
-        let component = SkillComponent::new(artifact.component, loaded);
-        self.0.skills.insert(artifact.component, component.clone());
+        let component = SkillComponent::new(artifact, loaded);
+        self.0.components.keep_skill(component.clone());
         Ok(component)
     }
 
     /// The engine adapter with this digest, if it is loaded: its bytes need not be fetched.
     #[must_use]
     pub fn cached_engine(&self, digest: Digest) -> Option<EngineComponent> {
-        self.0.engines.get(&digest)
+        self.0.components.engine(digest)
     }
 
     /// The skill with this digest, if it is loaded: its bytes need not be fetched.
     #[must_use]
     pub fn cached_skill(&self, digest: Digest) -> Option<SkillComponent> {
-        self.0.skills.get(&digest)
+        self.0.components.skill(digest)
     }
 
     /// Verify, deserialize and link on a thread for blocking work: hashing and mapping tens of

@@ -22,6 +22,7 @@
 
 mod artifact;
 mod bindings;
+mod cache;
 mod call;
 mod capabilities;
 mod compile;
