@@ -80,7 +80,7 @@ pub struct Limits {
     pub append_messages: u32,
     /// What one turn may append to the history, bytes.
     pub append_bytes: u64,
-    /// The text of one reply, bytes.
+    /// The text of one reply with the names and media types of its files, bytes.
     pub reply_bytes: u64,
     /// Lines in one receipt; those beyond are dropped and counted.
     pub log_lines: u32,
