@@ -24,19 +24,25 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("limits.reply_bytes", 1, 1 << 20, "bytes"),
     whole("limits.log_lines", 0, 100_000, "lines"),
     whole("limits.log_line_bytes", 16, 1 << 20, "bytes"),
+    whole("limits.log_bytes", 0, 64 << 20, "bytes"),
     whole("limits.kv_key_bytes", 1, 1_024, "bytes"),
     whole("limits.kv_value_bytes", 1, 16 << 20, "bytes"),
     whole("limits.kv_keys", 0, 1_000_000, "keys"),
+    whole("limits.overlay_bytes", 0, 256 << 20, "bytes"),
+    whole("limits.overlay_entries", 0, 1_000_000, "keys"),
     whole("limits.memory_append_bytes", 0, 16 << 20, "bytes"),
     whole("limits.memory_hits", 1, 1_000, "hits"),
     whole("limits.output_tokens", 1, 1_000_000, "tokens"),
     whole("limits.component_bytes", 8, 1 << 30, "bytes"),
+    whole("limits.component_cache_bytes", 0, 1 << 40, "bytes"),
     whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
     whole("limits.compile_memory_bytes", 16 << 20, 64 << 30, "bytes"),
 ];
 
-/// What one call of a component may take (`[limits]`). Every value is a hard bound: at it a call
-/// goes on, one beyond it ends with an error that names the limit and its value.
+/// What one call of a component may take (`[limits]`). At a limit a call goes on. One beyond it, what
+/// was asked is refused, or the call ends, with an error that names the limit and its value; where
+/// a value says so, what is over it is cut or dropped instead. The slots, and the caches' bytes, make
+/// nothing fail: calls wait for a slot, and what is not cached is loaded again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -74,26 +80,35 @@ pub struct Limits {
     pub append_messages: u32,
     /// What one turn may append to the history, bytes.
     pub append_bytes: u64,
-    /// The text of one reply, bytes.
+    /// The text of one reply with the names and media types of its files, bytes.
     pub reply_bytes: u64,
-    /// Lines in one receipt.
+    /// Lines in one receipt; those beyond are dropped and counted.
     pub log_lines: u32,
-    /// One line in a receipt, bytes.
+    /// One line in a receipt, bytes; a longer one is cut.
     pub log_line_bytes: u32,
+    /// The lines in all receipts of one turn together, bytes; those beyond are dropped and counted.
+    /// Every line counts for its text and 40 bytes.
+    pub log_bytes: u64,
     /// One key, bytes.
     pub kv_key_bytes: u32,
     /// One value, bytes.
     pub kv_value_bytes: u64,
     /// Keys of one skill of one agent, in each scope (each conversation for itself).
     pub kv_keys: u32,
+    /// Keys and values of the conversation's scope that one turn may write, bytes.
+    pub overlay_bytes: u64,
+    /// Keys of the conversation's scope that one turn may write or remove.
+    pub overlay_entries: u32,
     /// What one turn may append to the agent's memory, bytes.
     pub memory_append_bytes: u64,
-    /// Hits of one memory search.
+    /// Hits of one memory search; those beyond are not given.
     pub memory_hits: u32,
     /// The most tokens a model may answer with.
     pub output_tokens: u32,
     /// A component to be uploaded, bytes.
     pub component_bytes: u64,
+    /// Compiled code of the components that one worker keeps loaded while no turn uses them, bytes.
+    pub component_cache_bytes: u64,
     /// Wall clock of checking, describing and compiling one component, milliseconds.
     pub compile_ms: u64,
     /// Memory of the process that compiles one component, bytes.
@@ -123,13 +138,17 @@ impl Default for Limits {
             reply_bytes: 64 << 10,
             log_lines: 200,
             log_line_bytes: 4_096,
+            log_bytes: 256 << 10,
             kv_key_bytes: 256,
             kv_value_bytes: 64 << 10,
             kv_keys: 1_000,
+            overlay_bytes: 4 << 20,
+            overlay_entries: 4_096,
             memory_append_bytes: 8 << 10,
             memory_hits: 20,
             output_tokens: 8_192,
             component_bytes: 32 << 20,
+            component_cache_bytes: 512 << 20,
             compile_ms: 60_000,
             compile_memory_bytes: 2 << 30,
         }

@@ -1,5 +1,6 @@
 //! Components that are loaded and linked, ready to be instantiated.
 
+use super::artifact::CompiledComponent;
 use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::state::CallState;
 use crate::domain::Digest;
@@ -16,14 +17,24 @@ pub struct SkillComponent(Arc<Linked<SkillPre<CallState>>>);
 
 struct Linked<P> {
     digest: Digest,
+    code_bytes: u64,
     pre: P,
 }
 
 macro_rules! component {
     ($name:ident, $pre:ident) => {
         impl $name {
-            pub(super) fn new(digest: Digest, pre: $pre<CallState>) -> Self {
-                Self(Arc::new(Linked { digest, pre }))
+            pub(super) fn new(artifact: &CompiledComponent, pre: $pre<CallState>) -> Self {
+                Self(Arc::new(Linked {
+                    digest: artifact.component,
+                    code_bytes: u64::try_from(artifact.bytes.len()).unwrap_or(u64::MAX),
+                    pre,
+                }))
+            }
+
+            /// Bytes of its compiled code.
+            pub(super) fn code_bytes(&self) -> u64 {
+                self.0.code_bytes
             }
 
             /// The digest of the component's bytes, as they were uploaded.

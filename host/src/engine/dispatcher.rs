@@ -1,9 +1,9 @@
-//! The one place that all host calls of a turn go through.
+//! The one place that all calls of the host's own capabilities in a turn go through. WASI is apart:
+//! what it gives a guest is set when its store is made (`state`).
 //!
 //! A capability is a [`HostCall`]: a value with what the guest asked, and an answer in domain types.
 //! The files of `capabilities` translate between the guest's types and these, and call
-//! [`Scope::call`]; so counting is done once, and a turn can be recorded and replayed by what passes
-//! here.
+//! [`Scope::call`]; so counting is done once, and a recording of a turn has one place to be made.
 
 use super::log::CallLog;
 use super::session::Session;
@@ -52,7 +52,7 @@ impl Scope {
         grants: Grants,
         config: BTreeMap<String, String>,
     ) -> Self {
-        let log = CallLog::new(&session.limits);
+        let log = CallLog::new(&session.limits, session.log_budget.clone());
         Self {
             session,
             owner,

@@ -1,18 +1,20 @@
 //! Pages of the history, the newest first.
 
+use super::size;
 use crate::domain::{HistoryMessage, Part};
 use std::collections::HashMap;
 use std::ops::Range;
 
 /// The page that ends before `cursor` (none: the newest), as a range of `messages`, and the cursor
-/// of the page before it. At most `limit` messages, but never less than one, and more where a tool
-/// request would be parted from its result.
+/// of the page before it. At most `limit` messages of together at most `bytes` bytes, but never less
+/// than one, and more where a tool request would be parted from its result.
 ///
 /// None for a cursor that no page gave.
 pub(super) fn page(
     messages: &[HistoryMessage],
     cursor: Option<&str>,
     limit: u32,
+    bytes: u64,
 ) -> Option<(Range<usize>, Option<String>)> {
     let parted = parted(messages);
     let whole = |cut: usize| parted.get(cut).is_none_or(|parted| !parted);
@@ -24,13 +26,22 @@ pub(super) fn page(
             .filter(|end| *end < messages.len() && whole(*end))?,
     };
     let limit = usize::try_from(limit.max(1)).unwrap_or(usize::MAX);
-    let wanted = end.saturating_sub(limit);
+    let wanted = end.saturating_sub(limit.min(fitting(messages.get(..end)?, bytes)));
     let start = (wanted..end)
         .find(|cut| whole(*cut))
         .or_else(|| (0..wanted).rev().find(|cut| whole(*cut)))
         .unwrap_or(0);
     let next = (start > 0).then(|| format!("before-{start}"));
     Some((start..end, next))
+}
+
+/// How many of the last messages have together at most `bytes` bytes; at least one.
+fn fitting(messages: &[HistoryMessage], bytes: u64) -> usize {
+    let fitting = messages.iter().rev().scan(0_u64, |total, message| {
+        *total = total.saturating_add(size::of_message(message));
+        (*total <= bytes).then_some(())
+    });
+    fitting.count().max(1)
 }
 
 /// For each place between two messages (before the one at that index), whether a cut there would
@@ -96,7 +107,7 @@ mod tests {
         let mut pages = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let (range, next) = page(messages, cursor.as_deref(), limit).unwrap();
+            let (range, next) = page(messages, cursor.as_deref(), limit, u64::MAX).unwrap();
             pages.push((range.start, range.end));
             match next {
                 Some(next) => cursor = Some(next),
@@ -131,10 +142,25 @@ mod tests {
     }
 
     #[test]
+    fn a_page_is_bounded_by_bytes_too() {
+        let messages = vec![text(), text(), text()];
+        let two = 2 * size::of_message(&text());
+        let range = |bytes| page(&messages, None, 10, bytes).unwrap().0;
+        assert_eq!(range(two), 1..3);
+        assert_eq!(range(two - 1), 2..3);
+        assert_eq!(range(0), 2..3, "never less than one");
+        let pair = vec![text(), request("1"), result("1")];
+        assert_eq!(page(&pair, None, 10, 0).unwrap().0, 1..3, "a pair is whole");
+    }
+
+    #[test]
     fn a_cursor_that_no_page_gave_is_refused() {
         let messages = vec![text(), request("1"), result("1")];
         for cursor in ["", "before-", "before-2", "before-3", "before-x", "1"] {
-            assert!(page(&messages, Some(cursor), 1).is_none(), "{cursor:?}");
+            assert!(
+                page(&messages, Some(cursor), 1, u64::MAX).is_none(),
+                "{cursor:?}"
+            );
         }
     }
 }

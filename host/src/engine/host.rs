@@ -3,30 +3,30 @@
 use super::artifact::Platform;
 use super::artifact::{ArtifactVerifier, CompiledComponent, Untrusted};
 use super::bindings::v0_1::{EnginePre, SkillPre};
+use super::cache::ComponentCache;
 use super::call::{self, Budget, CallFailure, RunTurn};
 use super::capabilities::{engine_linker, skill_linker};
 use super::component::{EngineComponent, SkillComponent};
 use super::dispatcher::Scope;
 use super::runtime::{self, HostError, Purpose};
-use super::schema::{self, SchemaError};
+use super::schema::{self, Schema};
 use super::session::Session;
 use super::state::CallState;
 use super::stop::Stop;
 use super::turn::{TurnEnd, TurnFailure, TurnInput};
 use super::{Grants, deserialize};
 use crate::config::Limits;
-use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome};
-use jsonschema::Validator;
+use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome, ToolError};
 use moka::sync::Cache;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
-/// Components of each kind that stay linked.
-const COMPONENTS: u64 = 512;
-/// Schemas that stay compiled.
-const SCHEMAS: u64 = 4_096;
+/// Memory of the schemas that stay compiled, bytes, about.
+const SCHEMA_CACHE_BYTES: u64 = 64 << 20;
+/// Schemas that are compiled or run at once: more would keep other blocking work waiting.
+const CHECKS: usize = 4;
 
 /// Loads components and runs turns. Cheap to clone; clones share slots and caches.
 #[derive(Clone)]
@@ -41,9 +41,9 @@ struct Inner {
     skill_linker: Linker<CallState>,
     engine_slots: Semaphore,
     tool_slots: Semaphore,
-    engines: Cache<Digest, EngineComponent>,
-    skills: Cache<Digest, SkillComponent>,
-    schemas: Cache<Digest, Arc<Validator>>,
+    components: ComponentCache,
+    schemas: Cache<Digest, Arc<Schema>>,
+    checks: Arc<Semaphore>,
 }
 
 /// A compiled component that was not loaded.
@@ -93,9 +93,12 @@ impl ComponentHost {
             skill_linker: skill_linker(&engine)?,
             engine_slots: slots(limits.engine_slots),
             tool_slots: slots(limits.tool_slots),
-            engines: Cache::new(COMPONENTS),
-            skills: Cache::new(COMPONENTS),
-            schemas: Cache::new(SCHEMAS),
+            components: ComponentCache::new(limits.component_cache_bytes),
+            schemas: Cache::builder()
+                .weigher(|_, schema: &Arc<Schema>| schema.bytes())
+                .max_capacity(SCHEMA_CACHE_BYTES)
+                .build(),
+            checks: Arc::new(Semaphore::new(CHECKS)),
             limits: Arc::new(limits),
             engine,
         })))
@@ -130,8 +133,8 @@ impl ComponentHost {
         let loaded = self
             .link(artifact, |inner| &inner.engine_linker, EnginePre::new)
             .await?;
-        let component = EngineComponent::new(artifact.component, loaded);
-        self.0.engines.insert(artifact.component, component.clone());
+        let component = EngineComponent::new(artifact, loaded);
+        self.0.components.keep_engine(component.clone());
         Ok(component)
     }
 
@@ -149,21 +152,21 @@ impl ComponentHost {
         let loaded = self
             .link(artifact, |inner| &inner.skill_linker, SkillPre::new)
             .await?;
-        let component = SkillComponent::new(artifact.component, loaded);
-        self.0.skills.insert(artifact.component, component.clone());
+        let component = SkillComponent::new(artifact, loaded);
+        self.0.components.keep_skill(component.clone());
         Ok(component)
     }
 
     /// The engine adapter with this digest, if it is loaded: its bytes need not be fetched.
     #[must_use]
     pub fn cached_engine(&self, digest: Digest) -> Option<EngineComponent> {
-        self.0.engines.get(&digest)
+        self.0.components.engine(digest)
     }
 
     /// The skill with this digest, if it is loaded: its bytes need not be fetched.
     #[must_use]
     pub fn cached_skill(&self, digest: Digest) -> Option<SkillComponent> {
-        self.0.skills.get(&digest)
+        self.0.components.skill(digest)
     }
 
     /// Verify, deserialize and link on a thread for blocking work: hashing and mapping tens of
@@ -254,14 +257,43 @@ impl ComponentHost {
         slot(&self.0.tool_slots).await
     }
 
-    /// The validator of a schema of arguments, compiled once.
-    pub(super) fn schema(&self, text: &str) -> Result<Arc<Validator>, SchemaError> {
+    /// Check a tool's arguments against its schema, which is compiled once. On a thread for blocking
+    /// work, a few at a time.
+    pub(super) async fn check_arguments(
+        &self,
+        schema: &str,
+        arguments: &str,
+    ) -> Result<(), ToolError> {
+        let broken = || ToolError::Failed("the arguments could not be checked".to_owned());
+        let (schema, arguments) = (schema.to_owned(), arguments.to_owned());
+        let permit = Arc::clone(&self.0.checks)
+            .acquire_owned()
+            .await
+            .map_err(|_| broken())?;
+        let inner = Arc::clone(&self.0);
+        let checking = tokio::task::spawn_blocking(move || {
+            // Given back when the work ends, even if nobody waits for it any more.
+            let _permit = permit;
+            let compiled = inner.schema(&schema)?;
+            compiled
+                .check(&arguments)
+                .map_err(ToolError::InvalidArguments)
+        });
+        checking.await.unwrap_or_else(|_| Err(broken()))
+    }
+}
+
+impl Inner {
+    fn schema(&self, text: &str) -> Result<Arc<Schema>, ToolError> {
         let digest = Digest::of(text.as_bytes());
-        if let Some(cached) = self.0.schemas.get(&digest) {
+        if let Some(cached) = self.schemas.get(&digest) {
             return Ok(cached);
         }
-        let compiled = Arc::new(schema::compile_input(text)?);
-        self.0.schemas.insert(digest, Arc::clone(&compiled));
+        let compiled = schema::compile_input(text).map_err(|error| {
+            ToolError::Failed(format!("the tool's own schema cannot be used: {error}"))
+        })?;
+        let compiled = Arc::new(compiled);
+        self.schemas.insert(digest, Arc::clone(&compiled));
         Ok(compiled)
     }
 }

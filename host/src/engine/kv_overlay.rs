@@ -13,6 +13,8 @@ pub(super) const PAGE: u32 = 100;
 #[derive(Default)]
 pub(super) struct KvOverlay {
     written: BTreeMap<(KvOwner, String), Written>,
+    /// Bytes of the keys and values in `written`.
+    bytes: u64,
     stored_keys: BTreeMap<KvOwner, BTreeSet<String>>,
 }
 
@@ -21,6 +23,14 @@ struct Written {
     value: Option<Vec<u8>>,
     /// The version of the last value; a key that comes back after a removal goes on from it.
     version: u64,
+}
+
+impl Written {
+    /// What it counts for under its key.
+    fn bytes(&self, key: &str) -> u64 {
+        let value = self.value.as_ref().map_or(0, Vec::len);
+        u64::try_from(key.len().saturating_add(value)).unwrap_or(u64::MAX)
+    }
 }
 
 impl KvOverlay {
@@ -71,24 +81,57 @@ impl KvOverlay {
             .map_or(stored, |written| written.version);
         let version = last.saturating_add(1);
         let value = Some(value);
-        self.written.insert(place, Written { value, version });
-        Ok(Ok(version))
+        Ok(self
+            .keep(limits, place, Written { value, version })
+            .map(|()| version))
     }
 
-    /// Remove; what is not there stays so.
+    /// Remove; what is not there stays so, and nothing is kept of it.
     pub(super) async fn delete(
         &mut self,
         lookups: &dyn Lookups,
+        limits: &Limits,
         owner: &KvOwner,
         key: String,
-    ) -> Result<(), LookupError> {
-        if let Some(entry) = self.get(lookups, owner, &key).await? {
-            let written = Written {
-                value: None,
-                version: entry.version,
-            };
-            self.written.insert((owner.clone(), key), written);
+    ) -> Result<Result<(), KvError>, LookupError> {
+        let Some(entry) = self.get(lookups, owner, &key).await? else {
+            return Ok(Ok(()));
+        };
+        let removed = Written {
+            value: None,
+            version: entry.version,
+        };
+        Ok(self.keep(limits, (owner.clone(), key), removed))
+    }
+
+    /// Keep a write, within what one turn may write.
+    fn keep(
+        &mut self,
+        limits: &Limits,
+        place: (KvOwner, String),
+        written: Written,
+    ) -> Result<(), KvError> {
+        let before = self.written.get(&place).map(|last| last.bytes(&place.1));
+        let entries = u32::try_from(self.written.len()).unwrap_or(u32::MAX);
+        if before.is_none() && entries >= limits.overlay_entries {
+            return Err(KvError::TooLarge(format!(
+                "one turn writes at most {} keys of the conversation (overlay_entries)",
+                limits.overlay_entries
+            )));
         }
+        let bytes = self
+            .bytes
+            .saturating_sub(before.unwrap_or(0))
+            .saturating_add(written.bytes(&place.1));
+        if bytes > limits.overlay_bytes {
+            return Err(KvError::TooLarge(format!(
+                "one turn writes at most {} bytes of keys and values of the conversation \
+                 (overlay_bytes)",
+                limits.overlay_bytes
+            )));
+        }
+        self.bytes = bytes;
+        self.written.insert(place, written);
         Ok(())
     }
 
@@ -118,6 +161,7 @@ impl KvOverlay {
 
     /// The last state of every key that was written, leaving nothing.
     pub(super) fn take_writes(&mut self) -> Vec<KvWrite> {
+        self.bytes = 0;
         std::mem::take(&mut self.written)
             .into_iter()
             .map(|((owner, key), written)| KvWrite {
@@ -180,3 +224,6 @@ async fn stored_keys(
     }
     Ok(keys)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,40 @@
 //! The bounded log of one call, which ends up in its receipt.
 
+use super::text::plain;
 use crate::config::Limits;
 use crate::domain::ReceiptLine;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a line counts for beside its text, bytes: about its frame in a receipt.
+const LINE_FRAME: u64 = 40;
 
 /// Bytes of standard error kept beside the log for the text of a trap: a guest that logs a lot before
 /// it panics still gets its panic message through.
 const LAST_WORDS: usize = 1_024;
+
+/// Bytes that the logs of a turn's calls may still take, all calls together. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct LogBudget(Arc<AtomicU64>);
+
+impl LogBudget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self(Arc::new(AtomicU64::new(limits.log_bytes)))
+    }
+
+    /// Take what a line of this text counts for; false where it is no longer there.
+    fn take(&self, text: &str) -> bool {
+        let bytes = u64::try_from(text.len())
+            .unwrap_or(u64::MAX)
+            .saturating_add(LINE_FRAME);
+        let taken = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes)
+            });
+        taken.is_ok()
+    }
+}
 
 /// Lines of one call; shared between the logging capability and the captured standard streams.
 #[derive(Clone, Debug)]
@@ -16,14 +44,16 @@ pub(super) struct CallLog(Arc<Mutex<Lines>>);
 struct Lines {
     lines_limit: usize,
     line_bytes: usize,
+    budget: LogBudget,
     lines: Vec<ReceiptLine>,
     dropped: u32,
     last_words: String,
 }
 
 impl CallLog {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, budget: LogBudget) -> Self {
         Self(Arc::new(Mutex::new(Lines {
+            budget,
             lines_limit: usize::try_from(limits.log_lines).unwrap_or(usize::MAX),
             line_bytes: usize::try_from(limits.log_line_bytes).unwrap_or(usize::MAX),
             lines: Vec::new(),
@@ -32,14 +62,19 @@ impl CallLog {
         })))
     }
 
-    /// Add a line; cut at the bound, dropped and counted once the log is full.
+    /// Add a line; cut at the bound, dropped and counted once this log, or those of the turn together,
+    /// are full.
     pub(super) fn line(&self, level: &str, text: &str) {
         let mut log = self.lock();
         if log.lines.len() >= log.lines_limit {
             log.dropped = log.dropped.saturating_add(1);
             return;
         }
-        let text = cut(text, log.line_bytes).to_owned();
+        let text = plain(text, log.line_bytes);
+        if !log.budget.take(&text) {
+            log.dropped = log.dropped.saturating_add(1);
+            return;
+        }
         log.lines.push(ReceiptLine {
             level: level.to_owned(),
             text,
@@ -89,9 +124,43 @@ pub(super) fn cut(text: &str, bytes: usize) -> &str {
 mod tests {
     use super::*;
 
+    fn log(limits: &Limits) -> CallLog {
+        CallLog::new(limits, LogBudget::new(limits))
+    }
+
+    #[test]
+    fn the_logs_of_a_turn_share_their_bytes() {
+        let limits = Limits {
+            log_bytes: 2 * (4 + LINE_FRAME),
+            ..Limits::default()
+        };
+        let budget = LogBudget::new(&limits);
+        let (one, other) = (
+            CallLog::new(&limits, budget.clone()),
+            CallLog::new(&limits, budget),
+        );
+        one.line("info", "four");
+        other.line("info", "five!");
+        other.line("info", "four");
+        one.line("info", "");
+        let count = |log: &CallLog| {
+            let (lines, dropped) = log.take();
+            (lines.len(), dropped)
+        };
+        assert_eq!((count(&one), count(&other)), ((1, 1), (1, 1)));
+    }
+
+    #[test]
+    fn control_characters_do_not_grow_in_a_receipt() {
+        let log = log(&Limits::default());
+        log.line("info", &"\u{1}".repeat(4_096));
+        let (lines, _) = log.take();
+        assert!(serde_json::to_string(&lines).unwrap().len() < 4_200);
+    }
+
     #[test]
     fn lines_are_kept_up_to_the_bound_and_counted_beyond() {
-        let log = CallLog::new(&Limits {
+        let log = log(&Limits {
             log_lines: 2,
             log_line_bytes: 4,
             ..Limits::default()
@@ -107,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_last_words_survive_a_full_log() {
-        let log = CallLog::new(&Limits {
+        let log = log(&Limits {
             log_lines: 0,
             ..Limits::default()
         });

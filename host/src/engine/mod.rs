@@ -22,6 +22,7 @@
 
 mod artifact;
 mod bindings;
+mod cache;
 mod call;
 mod capabilities;
 mod compile;
@@ -44,6 +45,7 @@ mod size;
 mod state;
 mod stdio;
 mod stop;
+mod text;
 mod tools;
 mod trap;
 mod turn;

@@ -2,6 +2,7 @@
 
 use super::host::ComponentHost;
 use super::kv_overlay::KvOverlay;
+use super::log::LogBudget;
 use super::stop::Stop;
 use super::turn::{Overlay, TurnInput, TurnSkill};
 use super::{LookupError, Lookups};
@@ -41,6 +42,8 @@ pub(super) struct Session {
     /// Writes of the conversation's scope. Held across a lookup, so that two tools that write the
     /// same key do so one after the other.
     pub(super) kv: tokio::sync::Mutex<KvOverlay>,
+    /// What the logs of all calls may take together.
+    pub(super) log_budget: LogBudget,
     started: Instant,
     lease_lost: AtomicBool,
     changes: Mutex<Changes>,
@@ -66,6 +69,7 @@ impl Session {
         input: TurnInput,
     ) -> (Self, BTreeMap<String, String>) {
         let session = Self {
+            log_budget: LogBudget::new(&limits),
             limits,
             turn_id: input.turn_id,
             attempt: input.attempt,
@@ -94,6 +98,7 @@ impl Session {
         memory_note: DocumentPath,
     ) -> Self {
         Self {
+            log_budget: LogBudget::new(&limits),
             limits,
             turn_id,
             attempt: 1,
@@ -154,7 +159,7 @@ impl Session {
 }
 
 /// Answers nothing: a component that is described has no capability.
-struct NoLookups;
+pub(super) struct NoLookups;
 
 impl NoLookups {
     fn unavailable<T>() -> Result<T, LookupError> {

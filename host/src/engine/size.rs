@@ -1,6 +1,11 @@
-//! How many bytes a message or a tool's output counts for: its texts, files and names.
+//! How many bytes a message, a tool's output or a reply counts for: its texts, files and names, and
+//! a little for each of its elements, so that empty ones are not free.
 
-use crate::domain::{Content, File, HistoryMessage, Part, ToolError, ToolOutput};
+use crate::domain::{Content, File, HistoryMessage, Part, Reply, ToolError, ToolOutput};
+
+/// What a message, a part of it, or a piece of a tool's output counts for beside its texts, bytes:
+/// about what it takes to hold one.
+pub(super) const ELEMENT: u64 = 64;
 
 fn sum(lengths: impl IntoIterator<Item = usize>) -> u64 {
     lengths.into_iter().fold(0, |total: u64, length| {
@@ -20,7 +25,17 @@ pub(super) fn of_output(output: &ToolOutput) -> u64 {
         Content::File(file) => of_file(file),
     });
     let structured = output.structured.as_ref().map_or(0, String::len);
-    content.fold(sum([structured]), u64::saturating_add)
+    let elements = content.map(|bytes| bytes.saturating_add(ELEMENT));
+    elements.fold(sum([structured]), u64::saturating_add)
+}
+
+/// The words of a reply: its text, and names and media types of its files, not their contents.
+pub(super) fn of_reply(reply: &Reply) -> u64 {
+    let files = reply.files.iter().map(|file| {
+        let name = file.name.as_ref().map_or(0, String::len);
+        sum([name, file.media_type.len()])
+    });
+    files.fold(sum([reply.text.len()]), u64::saturating_add)
 }
 
 /// The text of a tool's error.
@@ -35,7 +50,7 @@ pub(super) fn of_error(error: &ToolError) -> u64 {
     }
 }
 
-/// A message of the history. Every part counts for a little, so that empty ones are not free.
+/// A message of the history.
 pub(super) fn of_message(message: &HistoryMessage) -> u64 {
     let parts = message.parts.iter().map(|part| {
         let bytes = match part {
@@ -54,7 +69,52 @@ pub(super) fn of_message(message: &HistoryMessage) -> u64 {
                 outcome.saturating_add(sum([result.id.len()]))
             }
         };
-        bytes.saturating_add(1)
+        bytes.saturating_add(ELEMENT)
     });
-    parts.fold(0, u64::saturating_add)
+    parts.fold(ELEMENT, u64::saturating_add)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Role, ToolResult};
+
+    #[test]
+    fn empty_elements_are_not_free() {
+        let empty = || Content::Text(String::new());
+        let output = ToolOutput {
+            content: vec![empty(), empty()],
+            structured: Some("{}".to_owned()),
+        };
+        assert_eq!(of_output(&output), 2 * ELEMENT + 2);
+        let result = ToolResult {
+            id: "1".to_owned(),
+            outcome: Ok(output),
+        };
+        let message = HistoryMessage {
+            role: Role::User,
+            parts: vec![Part::ToolResult(result), Part::Text(String::new())],
+            at: None,
+        };
+        assert_eq!(of_message(&message), 5 * ELEMENT + 3);
+        let nothing = HistoryMessage {
+            role: Role::User,
+            parts: Vec::new(),
+            at: None,
+        };
+        assert_eq!(of_message(&nothing), ELEMENT);
+    }
+
+    #[test]
+    fn a_reply_counts_with_the_names_and_types_of_its_files() {
+        let reply = Reply {
+            text: "four".to_owned(),
+            files: vec![File {
+                name: Some("a.txt".to_owned()),
+                media_type: "text/plain".to_owned(),
+                bytes: vec![0; 3],
+            }],
+        };
+        assert_eq!(of_reply(&reply), 4 + 5 + 10);
+    }
 }

@@ -140,13 +140,15 @@ impl AsyncWrite for Captured {
 mod tests {
     use super::*;
     use crate::config::Limits;
+    use crate::engine::log::LogBudget;
 
     #[test]
     fn writes_become_lines_however_they_are_split_and_long_ones_are_cut() {
-        let log = CallLog::new(&Limits {
+        let limits = Limits {
             log_line_bytes: 8,
             ..Limits::default()
-        });
+        };
+        let log = CallLog::new(&limits, LogBudget::new(&limits));
         let stream = Captured::error(log.clone());
         stream.accept(b"one\ntw");
         stream.accept(b"o\n\n0123456789abcdef\nthe rest");

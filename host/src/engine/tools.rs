@@ -4,7 +4,7 @@ use super::bindings::v0_1::toolbox;
 use super::call::{self, Budget, CallFailure, CallTool};
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
-use super::schema;
+use super::log::cut;
 use super::session::Session;
 use super::size;
 use super::stop::Stop;
@@ -20,6 +20,9 @@ use tokio::task::JoinHandle;
 
 /// The longest name that every model vendor accepts.
 const NAME_BYTES: usize = 64;
+
+/// The id of a request, bytes; model vendors use some 40.
+const ID_BYTES: usize = 256;
 
 type Outcome = Result<ToolOutput, ToolError>;
 
@@ -75,6 +78,10 @@ pub(super) async fn run_batch(
             Err(none_left) => Err(none_left.clone()),
             Ok(_) if place >= most => Err(ToolError::Exhausted(format!(
                 "more than {most} tools in one batch (tool_batch); ask again in the next one"
+            ))),
+            Ok(_) if request.id.len() > ID_BYTES => Err(ToolError::InvalidArguments(format!(
+                "the id of a request has at most {ID_BYTES} bytes, not {}",
+                request.id.len()
             ))),
             Ok(_) if !ids.insert(request.id.clone()) => {
                 let text = format!("the id {:?} is used twice in one batch", request.id);
@@ -150,7 +157,7 @@ async fn prepare(
         let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
         return Err(ToolError::InvalidArguments(format!(
             "there is no tool {:?}; the tools are: {}",
-            request.name,
+            cut(&request.name, NAME_BYTES),
             names.join(", ")
         )));
     };
@@ -161,12 +168,8 @@ async fn prepare(
             "the arguments have {size} bytes, more than {limit} (tool_argument_bytes)"
         )));
     }
-    let schema = host.schema(&offer.tool.input_schema).map_err(|error| {
-        ToolError::Failed(format!("the tool's own schema cannot be used: {error}"))
-    })?;
-    schema::check(schema, &request.arguments)
-        .await
-        .map_err(ToolError::InvalidArguments)?;
+    host.check_arguments(&offer.tool.input_schema, &request.arguments)
+        .await?;
     Ok(PreparedCall {
         skill: offer.index,
         tool: offer.tool.name.clone(),
@@ -280,7 +283,7 @@ mod tests {
     #[test]
     fn an_output_is_accepted_at_the_bound_and_refused_one_byte_beyond() {
         let limits = Limits {
-            tool_output_bytes: 4,
+            tool_output_bytes: size::ELEMENT + 4,
             ..Limits::default()
         };
         let output = |text: &str| ToolOutput {

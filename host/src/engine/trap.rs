@@ -4,6 +4,7 @@ use super::call::CallFailure;
 use super::limiter::MemoryLimiter;
 use super::log::cut;
 use super::stop::Stop;
+use super::text::{REASON_BYTES, plain};
 use crate::config::Limits;
 use wasmtime::WasmBacktrace;
 use wasmtime::component::ResourceTableError;
@@ -46,7 +47,7 @@ pub(super) fn classify(
 
 /// The guest's own last words, the trap, and the functions it was in, on one line.
 fn describe(error: &wasmtime::Error, cause: &str, last_words: &str) -> String {
-    let mut text = last_words.replace('\n', " ");
+    let mut text = last_words.replace(['\n', '\t'], " ");
     if !text.is_empty() {
         text.push_str(": ");
     }
@@ -66,5 +67,5 @@ fn describe(error: &wasmtime::Error, cause: &str, last_words: &str) -> String {
         text.push_str(", in ");
         text.push_str(&names.join(", called by "));
     }
-    text
+    plain(&text, REASON_BYTES)
 }

@@ -101,3 +101,33 @@ async fn a_loaded_component_is_cached_by_its_digest() {
     assert_eq!(host.cached_skill(digest).unwrap().digest(), digest);
     assert!(host.cached_engine(digest).is_none());
 }
+
+/// A host whose cache is for this many bytes, with the engine and then the skill loaded.
+async fn cached(component_cache_bytes: u64) -> (bool, bool) {
+    let limits = Limits {
+        component_cache_bytes,
+        ..Limits::default()
+    };
+    let host = ComponentHost::new(limits, signer().verifier()).unwrap();
+    let (engine, skill) = (&hostile_engine().artifact, &hostile_skill().artifact);
+    host.load_engine(engine).await.unwrap();
+    host.load_skill(skill).await.unwrap();
+    (
+        host.cached_engine(engine.component).is_some(),
+        host.cached_skill(skill.component).is_some(),
+    )
+}
+
+#[tokio::test]
+async fn loaded_components_are_cached_up_to_the_bytes_of_their_code() {
+    // The cache counts in units of 1 KiB.
+    let units = |artifact: &CompiledComponent| artifact.bytes.len().div_ceil(1024) as u64;
+    let (engine, skill) = (
+        units(&hostile_engine().artifact),
+        units(&hostile_skill().artifact),
+    );
+    assert_eq!(cached((engine + skill) << 10).await, (true, true));
+    let least_used = cached((engine + skill - 1) << 10).await;
+    assert_eq!(least_used, (false, true), "the engine was used longest ago");
+    assert_eq!(cached(0).await, (false, false));
+}

@@ -71,6 +71,36 @@ fn an_export_of_another_shape_is_refused() {
 }
 
 #[test]
+fn the_linker_says_which_version_fits() {
+    let text = refused(
+        ComponentKind::Skill,
+        r#"(component (instance $i) (export "agent-factory:guest/toolbox@0.7.0" (instance $i)))"#,
+    );
+    assert!(
+        text.starts_with("the component does not fit the skill world"),
+        "{text}"
+    );
+    let text = refused(
+        ComponentKind::Skill,
+        r#"(component
+            (import "agent-factory:guest/config@0.7.0" (instance (export "get" (func))))
+            (instance $i)
+            (export "agent-factory:guest/toolbox@0.1.0-rc.1" (instance $i)))"#,
+    );
+    assert!(
+        text.starts_with("the component does not fit the skill world"),
+        "{text}"
+    );
+    assert!(text.contains("agent-factory:guest/config@0.7.0"), "{text}");
+    let other = "agent-factory:guests/toolbox@0.1.0-rc.1";
+    let text = refused(
+        ComponentKind::Skill,
+        &format!(r#"(component (instance $i) (export "{other}" (instance $i)))"#),
+    );
+    assert!(text.contains("lacks the export"), "another package: {text}");
+}
+
+#[test]
 fn an_unknown_import_is_named_with_what_may_be_imported() {
     let with_import = |import: &str| {
         format!(

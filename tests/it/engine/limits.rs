@@ -1,6 +1,6 @@
 //! Every limit of a call: at it the call goes on, one beyond it ends.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, message};
 use super::lookups::FakeLookups;
 use agent_factory::config::Limits;
 use agent_factory::domain::{MemoryHit, ReceiptOutcome};
@@ -198,7 +198,8 @@ async fn tool_batch() {
 #[tokio::test]
 async fn tool_output() {
     let fixture = with(Limits {
-        tool_output_bytes: 1_000,
+        // The bytes, and 64 for the piece of output that they are.
+        tool_output_bytes: 1_064,
         ..Limits::default()
     })
     .await;
@@ -208,7 +209,7 @@ async fn tool_output() {
     assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Exhausted);
     let reply = end.outcome.unwrap().reply.unwrap().text;
     assert!(
-        reply.contains("1001 bytes, more than 1000 (tool_output_bytes)"),
+        reply.contains("1065 bytes, more than 1064 (tool_output_bytes)"),
         "{reply}"
     );
     let huge = fixture
@@ -237,7 +238,8 @@ async fn appended_messages() {
 #[tokio::test]
 async fn appended_bytes() {
     let fixture = with(Limits {
-        append_bytes: 1_001,
+        // The bytes, and 64 each for the message and its part.
+        append_bytes: 1_128,
         ..Limits::default()
     })
     .await;
@@ -245,7 +247,7 @@ async fn appended_bytes() {
     assert_exhausted(
         &fixture,
         "append-bytes 1001",
-        "1001 bytes to the history (append_bytes)",
+        "1128 bytes to the history (append_bytes)",
     )
     .await;
 }
@@ -361,4 +363,123 @@ async fn hits_of_a_memory_search() {
         hits, "memory/2026-11-22.md:1 the blue door is open\nMEMORY.md:1 a blue door",
         "two at most, the turn's own line first"
     );
+}
+
+#[tokio::test]
+async fn empty_parts_are_not_free() {
+    let fixture = with(Limits {
+        append_bytes: 64 + 10 * 64,
+        ..Limits::default()
+    })
+    .await;
+    assert!(fixture.turn("append-empty 10").await.outcome.is_ok());
+    assert_exhausted(&fixture, "append-empty 11", "(append_bytes)").await;
+}
+
+#[tokio::test]
+async fn files_of_a_reply() {
+    let fixture = with(Limits {
+        reply_bytes: 16 * (200 + 3),
+        ..Limits::default()
+    })
+    .await;
+    let overlay = fixture.turn("reply-files 16 200").await.outcome.unwrap();
+    assert_eq!(overlay.reply.unwrap().files.len(), 16);
+    assert_exhausted(&fixture, "reply-files 17 1", "17 files, more than 16").await;
+    assert_exhausted(&fixture, "reply-files 1 201", "201 bytes, more than 200").await;
+    let fixture = with(Limits {
+        reply_bytes: 16 * (200 + 3) - 1,
+        ..Limits::default()
+    })
+    .await;
+    assert_exhausted(&fixture, "reply-files 16 200", "(reply_bytes)").await;
+}
+
+#[tokio::test]
+async fn the_id_of_a_tool_request() {
+    let fixture = with(Limits::default()).await;
+    let within = fixture.reply("tool-id 256").await;
+    assert!(within.starts_with("Some(Ok("), "{within}");
+    let beyond = fixture.reply("tool-id 257").await;
+    assert!(beyond.contains("at most 256 bytes, not 257"), "{beyond}");
+}
+
+#[tokio::test]
+async fn the_log_of_a_turn() {
+    // A line counts for its text and 40 bytes.
+    let fixture = with(Limits {
+        log_bytes: 2 * (1_000 + 40),
+        ..Limits::default()
+    })
+    .await;
+    let logs = |bytes| format!(r#"batch 3 hostile__big_call {{"n":{bytes}}}"#);
+    let end = fixture.turn(&logs(1_000)).await;
+    let kept: usize = end.receipts.iter().map(|receipt| receipt.log.len()).sum();
+    let dropped: u32 = end.receipts.iter().map(|receipt| receipt.log_dropped).sum();
+    assert_eq!((kept, dropped), (2, 1), "three calls share the bytes");
+    let end = fixture.turn(&logs(1_001)).await;
+    let kept: usize = end.receipts.iter().map(|receipt| receipt.log.len()).sum();
+    assert_eq!(kept, 1);
+}
+
+#[tokio::test]
+async fn keys_and_bytes_that_one_turn_writes() {
+    for (limits, name) in [
+        (
+            Limits {
+                overlay_entries: 3,
+                ..Limits::default()
+            },
+            "(overlay_entries)",
+        ),
+        (
+            Limits {
+                // Three keys of nine bytes with a value of one.
+                overlay_bytes: 30,
+                ..Limits::default()
+            },
+            "(overlay_bytes)",
+        ),
+    ] {
+        let mut fixture = with(limits).await;
+        fixture.grants = Grants::all();
+        let within = fixture.reply(r#"tool hostile__fill_keys {"n":3}"#).await;
+        assert!(within.contains("ok 3 keys"), "{within}");
+        let beyond = fixture.reply(r#"tool hostile__fill_keys {"n":4}"#).await;
+        assert!(beyond.contains(name), "{beyond}");
+        let overlay = fixture.turn("churn 100").await.outcome.unwrap();
+        assert_eq!(overlay.kv.len(), 1, "one key counts once");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_history_is_bounded_by_bytes() {
+    let mut fixture = with(Limits {
+        host_call_bytes: 10_000,
+        ..Limits::default()
+    })
+    .await;
+    // With 64 bytes each for the message and its part, two fill half of what a call may carry.
+    fixture.history = vec![message(&"x".repeat(5_000 / 2 - 128)); 3];
+    let pages = fixture.turn("history 10").await.outcome.unwrap();
+    let pages = pages.reply.unwrap().text;
+    let sizes: Vec<usize> = pages
+        .split('|')
+        .map(|page| page.split(',').count())
+        .collect();
+    assert_eq!(sizes, [2, 1]);
+    fixture.history = vec![message(&"x".repeat(5_000 / 2 - 127)); 3];
+    let pages = fixture.turn("history 10").await.outcome.unwrap();
+    assert_eq!(pages.reply.unwrap().text.split('|').count(), 3);
+}
+
+#[tokio::test]
+async fn the_text_of_a_failure_is_cut_and_shows_no_control_character() {
+    let fixture = with(Limits::default()).await;
+    // U+FFFD has three bytes, and the escape it stands for has one.
+    for (bytes, kept) in [(2_045, 2_045), (2_046, 2_045), (1 << 20, 2_045)] {
+        let end = fixture.turn(&format!("hold-long {bytes}")).await;
+        let text = format!("\u{fffd}{}", "x".repeat(kept));
+        assert!(end.outcome == Err(TurnFailure::Hold(text)), "{bytes} bytes");
+    }
 }

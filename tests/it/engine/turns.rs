@@ -172,6 +172,17 @@ async fn memory_lines_are_kept_with_the_turn() {
 }
 
 #[tokio::test]
+async fn a_nul_is_refused_in_a_key_and_replaced_in_a_text() {
+    let fixture = Fixture::new(Limits::default()).await;
+    let overlay = fixture.turn("nul").await.outcome.unwrap();
+    let text = "Err(Error::Other(\"a key must not have a NUL character\")) true nul: \u{fffd}";
+    assert_eq!(overlay.reply.unwrap().text, text);
+    assert_eq!(overlay.history[0].parts, [Part::Text(text.to_owned())]);
+    assert_eq!(overlay.memory, ["tea\u{fffd}"]);
+    assert!(overlay.kv.is_empty());
+}
+
+#[tokio::test]
 async fn a_lost_lease_ends_the_turn_whoever_finds_it() {
     let mut fixture = Fixture::new(Limits::default()).await;
     fixture.lookups = Arc::new(FakeLookups::failing(LookupError::LeaseLost));

@@ -31,6 +31,7 @@ mod arguments;
 mod command;
 mod history;
 mod persona;
+mod short;
 mod voice;
 
 use agent_factory_sdk::turn::{Message, Mode, Part, ToolRequest, Turn, TurnError};
@@ -67,6 +68,7 @@ fn answer(turn: &Turn) -> Result<(), TurnError> {
         Some(_) => voice::no_rounds(&persona),
         None => voice::small_talk(&persona, &input, history::count(turn), &tools),
     };
+    let text = short::text(text, short::TEXT_BYTES_MAX);
     turn.append(&Message::assistant(vec![Part::text(text.as_str())]));
     turn.reply_text(text);
     Ok(())
@@ -87,6 +89,7 @@ fn use_tool(turn: &Turn, persona: &Persona, command: &Command<'_>) -> Result<Str
         );
         return Err(TurnError::Permanent(reason));
     };
+    let result = short::result(result);
     turn.append(&Message::user(vec![result.clone().into()]));
     Ok(match result.outcome {
         Ok(output) => voice::answered(persona, &output),

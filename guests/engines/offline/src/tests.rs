@@ -205,3 +205,22 @@ fn a_heartbeat_is_silent_and_compaction_leaves_a_summary() {
     assert_eq!(compact.reply_text(), None);
     assert_eq!(compact.appended().len(), 1);
 }
+
+#[test]
+fn a_long_answer_of_a_tool_is_cut_in_the_reply_and_in_the_history() {
+    let tool = calculator::SKILL.tool("calculate").unwrap();
+    let fake = FakeTurn::new("calculate 1")
+        .with_tool(tool, |_| Ok(Output::text("\u{e9}".repeat(1 << 20))));
+    run(&fake.turn()).unwrap();
+    let reply = fake.reply_text().unwrap();
+    assert!(reply.starts_with("Here you go:"), "{reply}");
+    assert!(reply.len() < short::TEXT_BYTES_MAX + 100);
+    assert!(reply.ends_with("more bytes are not shown]"), "{reply}");
+    let [_, result, answer] = <[Message; 3]>::try_from(fake.appended()).unwrap();
+    let [Part::ToolResult(result)] = &result.parts[..] else {
+        panic!("{:?}", result.parts);
+    };
+    let kept = result.outcome.as_ref().unwrap().to_text();
+    assert!(kept.len() < short::TEXT_BYTES_MAX + 100);
+    assert_eq!(answer.to_text(), reply);
+}

@@ -6,6 +6,7 @@ use crate::domain::{
     Content, File, Hints, HistoryMessage, Part, Role, Section, Timestamp, Tool, ToolError,
     ToolName, ToolOutput, ToolRequest, ToolResult, TurnMode,
 };
+use crate::engine::text::{REASON_BYTES, plain};
 use crate::engine::turn::TurnFailure;
 use std::time::Duration;
 
@@ -103,7 +104,7 @@ impl From<types::ToolError> for ToolError {
             types::ToolError::Refused(text) => Self::Refused(text),
             types::ToolError::RetryAfter(retry) => Self::RetryAfter {
                 after: Duration::from_millis(u64::from(retry.milliseconds)),
-                reason: retry.reason,
+                reason: plain(&retry.reason, REASON_BYTES),
             },
             types::ToolError::Exhausted(text) => Self::Exhausted(text),
             types::ToolError::Failed(text) => Self::Failed(text),
@@ -245,16 +246,17 @@ impl From<turns::Reply> for Reply {
     }
 }
 
+/// The texts are for operators: bounded, and without control characters.
 impl From<adapter::TurnError> for TurnFailure {
     fn from(error: adapter::TurnError) -> Self {
         match error {
             adapter::TurnError::RetryAfter(retry) => Self::RetryAfter {
                 after: Duration::from_millis(u64::from(retry.milliseconds)),
-                reason: retry.reason,
+                reason: plain(&retry.reason, REASON_BYTES),
             },
             adapter::TurnError::ContextOverflow => Self::ContextOverflow,
-            adapter::TurnError::Hold(text) => Self::Hold(text),
-            adapter::TurnError::Permanent(text) => Self::Permanent(text),
+            adapter::TurnError::Hold(text) => Self::Hold(plain(&text, REASON_BYTES)),
+            adapter::TurnError::Permanent(text) => Self::Permanent(plain(&text, REASON_BYTES)),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::stop::Stop;
 enum Refusal {
     Denied,
     Kv(KvError),
+    Refused(&'static str),
     Unavailable(String),
 }
 
@@ -55,10 +56,8 @@ fn key_fits(limits: &Limits, key: &str) -> Answer<()> {
             key.len()
         ))));
     }
-    // PostgreSQL cannot store it, and a listing that leaves it out would lie.
     if key.contains('\0') {
-        let told = "a key does not have the character 0 in it".to_owned();
-        return Err(Refusal::Kv(KvError::TooLarge(told)));
+        return Err(Refusal::Refused("a key must not have a NUL character"));
     }
     Ok(())
 }
@@ -184,9 +183,8 @@ impl HostCall for Delete {
             KvScope::Conversation => {
                 let mut overlay = scope.session.kv.lock().await;
                 overlay
-                    .delete(lookups, &scope.owner, self.key)
+                    .delete(lookups, scope.limits(), &scope.owner, self.key)
                     .await
-                    .map(Ok)
             }
         };
         decided(scope, answer)
@@ -245,6 +243,7 @@ impl From<Refusal> for Error {
             Refusal::Denied => Self::AccessDenied,
             Refusal::Kv(KvError::Conflict(version)) => Self::Conflict(version),
             Refusal::Kv(KvError::TooLarge(text)) => Self::TooLarge(text),
+            Refusal::Refused(text) => Self::Other(text.to_owned()),
             Refusal::Unavailable(text) => Self::Other(text),
         }
     }

@@ -5,9 +5,14 @@ use crate::engine::bindings::v0_1::memory::{Error, Hit, Host};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use crate::engine::text::without_nul;
+use std::collections::BTreeSet;
 
 /// The longest query, bytes: searching takes longer with each of its words.
 const QUERY_BYTES: usize = 1_024;
+
+/// Words of a query that the turn's own lines are searched for.
+const QUERY_WORDS: usize = 32;
 
 /// Why an operation did not happen; the guest is told.
 enum Refusal {
@@ -56,7 +61,7 @@ impl HostCall for Append {
             ))));
         }
         changes.memory_bytes = total;
-        changes.memory.push(text.to_owned());
+        changes.memory.push(without_nul(text.to_owned()));
         Ok(Ok(()))
     }
 }
@@ -84,7 +89,9 @@ impl HostCall for Search {
             Ok(hits) => hits,
             Err(error) => return Ok(Err(Refusal::Unavailable(scope.lookup_failed(error)?))),
         };
-        let fresh = fresh_hits(&scope.session.changes().memory, &self.query);
+        // A copy, so that a tool that appends does not wait for the search.
+        let appended = scope.session.changes().memory.clone();
+        let fresh = fresh_hits(&appended, &self.query);
         if !fresh.is_empty() {
             let note = scope.session.memory_note.clone();
             let stored = match lookups.memory_read(&note, 1, u32::MAX).await {
@@ -101,12 +108,21 @@ impl HostCall for Search {
 
 /// Which of the turn's own lines have words of the query: number (from 0), line, share of the words.
 fn fresh_hits(lines: &[String], query: &str) -> Vec<(u32, String, f32)> {
-    let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    let mut words = BTreeSet::new();
+    for word in query.split_whitespace() {
+        if words.len() >= QUERY_WORDS {
+            break;
+        }
+        words.insert(word.to_lowercase());
+    }
     let mut hits: Vec<(u32, String, f32)> = (0..)
         .zip(lines)
         .filter_map(|(number, line)| {
             let lower = line.to_lowercase();
-            let found = words.iter().filter(|word| lower.contains(*word)).count();
+            let found = words
+                .iter()
+                .filter(|word| lower.contains(word.as_str()))
+                .count();
             let share = u16::try_from(found).unwrap_or(u16::MAX);
             let all = u16::try_from(words.len()).unwrap_or(u16::MAX).max(1);
             (found > 0).then(|| (number, line.clone(), f32::from(share) / f32::from(all)))
@@ -224,5 +240,31 @@ impl Host for CallState {
     ) -> wasmtime::Result<Result<String, Error>> {
         let call = Read { path, start, lines };
         Ok(self.scope.call(call).await?.map_err(Into::into))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(line: &str, query: &str) -> Option<f32> {
+        let hits = fresh_hits(&[line.to_owned()], query);
+        hits.first().map(|(_, _, share)| *share)
+    }
+
+    #[test]
+    fn a_word_counts_once_however_often_it_is_asked_for() {
+        assert_eq!(share("a blue door", "Blue blue BLUE window"), Some(0.5));
+        assert_eq!(share("a blue door", "window"), None);
+    }
+
+    #[test]
+    fn a_query_is_looked_at_up_to_its_bound_of_words() {
+        let query = |before: usize| {
+            let words: Vec<String> = (0..before).map(|number| format!("w{number}")).collect();
+            format!("{} door", words.join(" "))
+        };
+        assert!(share("a blue door", &query(QUERY_WORDS - 1)).is_some());
+        assert_eq!(share("a blue door", &query(QUERY_WORDS)), None);
     }
 }

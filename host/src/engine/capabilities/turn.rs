@@ -10,8 +10,13 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use crate::engine::tools;
-use crate::engine::{history, size};
+use crate::engine::{history, size, text};
 use wasmtime::component::Resource;
+
+/// Files of one reply.
+const REPLY_FILES: usize = 16;
+/// The name of a file in a reply, bytes.
+const FILE_NAME_BYTES: usize = 200;
 
 /// The guest's handle of the turn. Holds nothing: there is one turn in a call.
 #[expect(unreachable_pub, reason = "generated code re-exports it")]
@@ -62,7 +67,7 @@ impl HostCall for Append {
             )));
         }
         changes.history_bytes = bytes;
-        changes.history.push(self.0);
+        changes.history.push(text::message_without_nul(self.0));
         Ok(())
     }
 }
@@ -75,13 +80,27 @@ impl HostCall for SetReply {
 
     async fn answer(self, scope: &mut Scope) -> Result<(), Stop> {
         let limit = scope.limits().reply_bytes;
-        let size = u64::try_from(self.0.text.len()).unwrap_or(u64::MAX);
+        let size = size::of_reply(&self.0);
         if size > limit {
             return Err(Stop::Exhausted(format!(
                 "the reply has {size} bytes, more than {limit} (reply_bytes)"
             )));
         }
-        scope.session.changes().reply = Some(self.0);
+        let files = self.0.files.len();
+        if files > REPLY_FILES {
+            return Err(Stop::Exhausted(format!(
+                "the reply has {files} files, more than {REPLY_FILES}"
+            )));
+        }
+        let names = self.0.files.iter().filter_map(|file| file.name.as_deref());
+        if let Some(longest) = names.map(str::len).max()
+            && longest > FILE_NAME_BYTES
+        {
+            return Err(Stop::Exhausted(format!(
+                "a file's name in the reply has {longest} bytes, more than {FILE_NAME_BYTES}"
+            )));
+        }
+        scope.session.changes().reply = Some(text::reply_without_nul(self.0));
         Ok(())
     }
 }
@@ -147,8 +166,10 @@ impl HostTurn for CallState {
     ) -> wasmtime::Result<HistoryPage> {
         let ask = move |scope: &Scope| {
             let messages = &scope.session.history;
-            let (range, cursor) =
-                history::page(messages, cursor.as_deref(), limit).ok_or_else(|| {
+            // Half of what a call may carry: a page is not all that a guest holds at once.
+            let bytes = scope.limits().host_call_bytes / 2;
+            let (range, cursor) = history::page(messages, cursor.as_deref(), limit, bytes)
+                .ok_or_else(|| {
                     let text = "the engine asked for history by a cursor it was not given";
                     Stop::Misuse(text.to_owned())
                 })?;

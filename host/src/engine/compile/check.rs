@@ -25,6 +25,13 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), CompileError> {
     }
 }
 
+/// The interface of the guest contract that a name is of, whatever its version: which versions fit
+/// is the linker's to say.
+fn interface_of(name: &str) -> Option<&str> {
+    let (path, _) = name.split_once('@')?;
+    path.strip_prefix(PACKAGE)?.strip_prefix('/')
+}
+
 pub(super) fn check_exports(
     kind: ComponentKind,
     engine: &Engine,
@@ -35,10 +42,14 @@ pub(super) fn check_exports(
         .exports(engine)
         .map(|(name, _)| name.to_owned())
         .collect();
-    let missing = kind.export();
-    if exports.contains(&missing) {
+    let interface = kind.export();
+    if exports
+        .iter()
+        .any(|name| interface_of(name) == Some(interface))
+    {
         return Ok(());
     }
+    let missing = format!("{PACKAGE}/{interface}@{VERSION}");
     let exports = list(&exports);
     Err(CompileError::LacksExport { missing, exports })
 }
@@ -48,14 +59,9 @@ pub(super) fn check_imports(
     engine: &Engine,
     component: &Component,
 ) -> Result<(), CompileError> {
-    let capabilities: Vec<String> = kind
-        .capabilities()
-        .iter()
-        .map(|interface| format!("{PACKAGE}/{interface}@{VERSION}"))
-        .collect();
     for (import, _) in component.component_type().imports(engine) {
         let wasi = WASI.iter().any(|package| import.starts_with(package));
-        if wasi || capabilities.iter().any(|capability| capability == import) {
+        if wasi || interface_of(import).is_some_and(|name| kind.capabilities().contains(&name)) {
             continue;
         }
         let packages = WASI.map(|package| package.trim_end_matches('/')).join(", ");

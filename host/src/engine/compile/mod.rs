@@ -40,7 +40,7 @@ const PACKAGE: &str = "agent-factory:guest";
 const VERSION: &str = "0.1.0-rc.1";
 
 /// Which world a component has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ComponentKind {
     /// `skill`: offers tools.
@@ -50,13 +50,12 @@ pub enum ComponentKind {
 }
 
 impl ComponentKind {
-    /// The interface that the component has to export.
-    fn export(self) -> String {
-        let interface = match self {
+    /// The interface of the package that the component has to export.
+    const fn export(self) -> &'static str {
+        match self {
             Self::Skill => "toolbox",
             Self::Engine => "adapter",
-        };
-        format!("{PACKAGE}/{interface}@{VERSION}")
+        }
     }
 
     /// Interfaces of the package that it may import.
@@ -131,6 +130,14 @@ pub fn compile_component(
     check_exports(kind, &engine, &component)?;
     check_imports(kind, &engine, &component)?;
     check_resources(&component, limits)?;
+    // Before anything of the component runs: what is signed is what the compiler made, whatever a
+    // guest might do to this process.
+    let code = CompiledCode {
+        component: Digest::of(bytes),
+        compatibility: runtime::compatibility(&engine),
+        target: runtime::target_name(),
+        bytes: component.serialize().map_err(|error| unavailable(&error))?,
+    };
     let tools = match kind {
         ComponentKind::Skill => {
             let pre = link(kind, skill_linker(&engine), &component, SkillPre::new)?;
@@ -142,12 +149,6 @@ pub fn compile_component(
             describe(&engine, limits, Instantiate(&pre))?;
             Vec::new()
         }
-    };
-    let code = CompiledCode {
-        component: Digest::of(bytes),
-        compatibility: runtime::compatibility(&engine),
-        target: runtime::target_name(),
-        bytes: component.serialize().map_err(|error| unavailable(&error))?,
     };
     Ok(Described { tools, code })
 }

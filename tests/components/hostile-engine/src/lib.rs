@@ -11,7 +11,7 @@ wit_bindgen::generate!({
 });
 
 use agent_factory::guest::turns::{Message, Part, Reply, Role, ToolRequest, ToolResult, Turn};
-use agent_factory::guest::types::{Content, Retry, ToolOutput};
+use agent_factory::guest::types::{Content, File, Retry, ToolOutput};
 use agent_factory::guest::{key_value, logging, memory, model};
 use exports::agent_factory::guest::adapter::{Guest, TurnError};
 use std::hint::black_box;
@@ -72,11 +72,12 @@ impl Guest for HostileEngine {
                 let requests = [request("call-1", name, arguments)];
                 answer(&turn, &results(&turn.call_tools(&requests)));
             }
-            // `batch COUNT NAME`: one batch.
+            // `batch COUNT NAME JSON`: one batch.
             "batch" => {
-                let (count, name) = rest.split_once(' ').unwrap_or((rest, "hostile__echo"));
+                let (count, rest) = rest.split_once(' ').unwrap_or((rest, "hostile__echo"));
+                let (name, arguments) = rest.split_once(' ').unwrap_or((rest, "{}"));
                 let requests: Vec<_> = (0..count.parse::<u32>().unwrap_or(0))
-                    .map(|number| request(&format!("call-{number}"), name, "{}"))
+                    .map(|number| request(&format!("call-{number}"), name, arguments))
                     .collect();
                 answer(&turn, &results(&turn.call_tools(&requests)));
             }
@@ -102,6 +103,46 @@ impl Guest for HostileEngine {
                 answer(&turn, &format!("{outcome:?}"));
             }
             "models" => answer(&turn, &model::endpoints().len().to_string()),
+            // `reply-files COUNT BYTES`: files whose names have so many bytes.
+            "reply-files" => {
+                let (count, bytes) = rest.split_once(' ').unwrap_or((rest, "1"));
+                let file = File {
+                    name: Some("n".repeat(bytes.parse().unwrap_or(0))),
+                    media_type: "a/b".to_owned(),
+                    bytes: vec![1],
+                };
+                turn.reply(&Reply {
+                    text: String::new(),
+                    files: vec![file; count.parse().unwrap_or(0)],
+                });
+            }
+            "append-empty" => turn.append(&Message {
+                role: Role::Assistant,
+                parts: vec![Part::Text(String::new()); number()],
+                at_milliseconds: 0,
+            }),
+            "tool-id" => {
+                let id = "i".repeat(number());
+                let outcomes = turn.call_tools(&[request(&id, "hostile__echo", "{}")]);
+                let outcome = outcomes.first().map(|result| &result.outcome);
+                answer(&turn, &format!("{outcome:?}"));
+            }
+            "nul" => {
+                let set = key_value::set(key_value::Scope::Conversation, "a\0", b"1", None);
+                let remembered = memory::append("tea\0").is_ok();
+                answer(&turn, &format!("{set:?} {remembered} nul: \0"));
+            }
+            // Sets and removes one key so often.
+            "churn" => {
+                let conversation = key_value::Scope::Conversation;
+                for _ in 0..number() {
+                    let _ = key_value::set(conversation, "one", b"1", None);
+                    let _ = key_value::delete(conversation, "one");
+                }
+            }
+            "hold-long" => {
+                return Err(TurnError::Hold(format!("\u{1b}{}", "x".repeat(number()))));
+            }
             "hold" => return Err(TurnError::Hold(rest.to_owned())),
             "permanent" => return Err(TurnError::Permanent(rest.to_owned())),
             "overflow" => return Err(TurnError::ContextOverflow),
