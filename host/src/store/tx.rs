@@ -87,10 +87,7 @@ impl Tx {
     /// Whether others write to this database at the same time, so that a row is to be locked before it is read.
     #[must_use]
     pub const fn is_shared(&self) -> bool {
-        matches!(
-            self.link,
-            Link::PostgresWriter(_) | Link::PostgresReader(_)
-        )
+        matches!(self.link, Link::PostgresWriter(_) | Link::PostgresReader(_))
     }
 
     /// The moment of this transaction: read from the database's clock the first time it is asked for, and the same from
