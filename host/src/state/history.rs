@@ -2,14 +2,6 @@
 
 use crate::domain::{HistoryMessage, Lease, Part, Role, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
-use serde::Serialize;
-
-/// How a message is handed to the database, many at a time.
-#[derive(Serialize)]
-struct Row<'m> {
-    role: Role,
-    parts: &'m [Part],
-}
 
 /// Append `messages`, all of one turn, in order.
 ///
@@ -27,22 +19,22 @@ pub async fn append(
         INSERT INTO conversation_messages (tenant_id, conversation_id, position, message_id, role, parts, at)
         SELECT $1, $2, (SELECT COALESCE(MAX(position), 0) FROM conversation_messages
                         WHERE tenant_id = $1 AND conversation_id = $2) + 1 + item.key,
-               $3, json_extract(item.value, '$.role'), json_extract(item.value, '$.parts'), $4
+               $3, item.value ->> 0, item.value ->> 1, $4
         FROM json_each($5) AS item",
         postgres: "
         INSERT INTO conversation_messages (tenant_id, conversation_id, position, message_id, role, parts, at)
         SELECT $1, $2, (SELECT COALESCE(MAX(position), 0) FROM conversation_messages
                         WHERE tenant_id = $1 AND conversation_id = $2) + item.key,
-               $3, item.value ->> 'role', (item.value -> 'parts')::text, $4
+               $3, item.value ->> 0, item.value ->> 1, $4
         FROM json_array_elements($5::json) WITH ORDINALITY AS item (value, key)",
     };
-    let rows: Vec<Row<'_>> = messages
-        .iter()
-        .map(|message| Row {
-            role: message.role,
-            parts: &message.parts,
-        })
-        .collect();
+    // The parts as JSON within JSON: a text among them may have the character 0, which PostgreSQL reads in no JSON.
+    let mut rows = Vec::with_capacity(messages.len());
+    for message in messages {
+        let parts =
+            serde_json::to_string(&message.parts).map_err(StoreError::corrupt("history"))?;
+        rows.push((message.role, parts));
+    }
     let rows = serde_json::to_string(&rows).map_err(StoreError::corrupt("history"))?;
     let statement = tx.sql(SQL);
     on_tx!(tx, |conn| {

@@ -1,4 +1,4 @@
-use super::{Connection, Tx};
+use super::Tx;
 use std::borrow::Cow;
 
 /// One statement in the words of each database. Most statements are the same text for both; where one is not, the two
@@ -31,15 +31,12 @@ pub(crate) fn without_nul(text: &str) -> Cow<'_, str> {
 
 impl Tx {
     /// The text of a statement for the database this runs on.
-    pub fn sql(&mut self, statement: Sql) -> &'static str {
-        match self.connection() {
-            Connection::Sqlite(_) => statement.sqlite,
-            Connection::Postgres(_) => statement.postgres,
+    #[must_use]
+    pub const fn sql(&self, statement: Sql) -> &'static str {
+        if self.is_shared() {
+            statement.postgres
+        } else {
+            statement.sqlite
         }
-    }
-
-    /// Whether others write to this database at the same time, so that a row is to be locked before it is read.
-    pub fn is_shared(&mut self) -> bool {
-        matches!(self.connection(), Connection::Postgres(_))
     }
 }

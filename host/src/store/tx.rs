@@ -84,6 +84,12 @@ impl Tx {
         matches!(self.link, Link::SqliteWriter(_) | Link::PostgresWriter(_))
     }
 
+    /// Whether others write to this database at the same time, so that a row is to be locked before it is read.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.link, Link::PostgresWriter(_) | Link::PostgresReader(_))
+    }
+
     /// The moment of this transaction: read from the database's clock the first time it is asked for, and the same from
     /// then on.
     ///
@@ -108,9 +114,9 @@ impl Tx {
         Ok(now)
     }
 
-    /// Until this transaction ends, no other that asks for the same name goes on. For what no row stands for yet: a
-    /// name that two could make at once. To be asked for before any row is locked by a transaction that waits for no
-    /// other name later. Free on SQLite, where writers are one after another.
+    /// Until this transaction ends, no other that asks for the same name goes on. For what no row stands for yet: what
+    /// two could make at once. So that no two transactions wait for each other, a name is asked for before every lock of a
+    /// row, or after all of them. Free on SQLite, where writers are one after another.
     ///
     /// # Errors
     /// Where the database does not answer.

@@ -184,14 +184,15 @@ async fn one_message_that_comes_to_many_conversations_at_once_is_one_message() {
     for round in 0..20 {
         let mut arrivals = JoinSet::new();
         for number in 0..10 {
+            let seed = 100 + round * 10 + number;
             let process = if number % 2 == 0 {
                 Process {
                     db: queue.db(),
-                    ids: Ids::seeded(100 + number),
+                    ids: Ids::seeded(seed),
                     queue: Arc::clone(&queue),
                 }
             } else {
-                Process::start(&queue, 100 + number).await
+                Process::start(&queue, seed).await
             };
             let message = queue.message(&format!("c{round}-{number}"), "hi");
             let source_id = Some(format!("update-{round}"));

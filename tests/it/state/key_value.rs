@@ -22,6 +22,10 @@ fn write(key: &str, if_version: Option<u64>, call: &str) -> Set {
     }
 }
 
+fn is_conflict(answer: &Result<u64, SetError>) -> bool {
+    matches!(answer, Err(SetError::Refused(KvError::Conflict(_))))
+}
+
 async fn lease(queue: &Driver) -> Lease {
     queue.enqueue("c", "hi").await;
     queue.claim_only().await.lease
@@ -86,8 +90,8 @@ store_cases! {
             let answers = writes.join_all().await;
             let accepted = answers.iter().filter(|answer| answer.is_ok()).count();
             assert_eq!(accepted, 1, "{answers:?}");
-            let refused = |answer: &&Result<u64, SetError>| matches!(answer, Err(SetError::Refused(KvError::Conflict(_))));
-            assert_eq!(answers.iter().filter(refused).count(), 19, "{answers:?}");
+            let refused = answers.iter().filter(|answer| is_conflict(answer)).count();
+            assert_eq!(refused, 19, "{answers:?}");
         }
     }
 

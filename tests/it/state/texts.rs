@@ -88,7 +88,8 @@ store_cases! {
             });
         }
         assert_eq!(turns.join_all().await.len(), 20);
-        let lines = "SELECT CAST(length(content) - length(replace(content, 'line', '')) AS BIGINT) FROM workspace_documents";
+        let lines = "SELECT CAST(length(content) - length(replace(content, 'line', '')) AS BIGINT)
+            FROM workspace_documents";
         assert_eq!(queue.test.number(lines).await, 20 * 4);
     }
 
