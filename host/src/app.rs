@@ -2,16 +2,18 @@
 
 use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
-use crate::config::Config;
+use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
+use crate::hydration;
 use crate::ingress::{self, Ingress};
+use crate::outbox;
+use crate::queue;
 use crate::queue::Priority;
 use crate::reply::Telegram;
 use crate::secrets::{MasterKey, MasterKeyError};
 use crate::store::{ClockSource, Connections, Db, StoreError};
 use crate::worker::{Settings, Worker};
-use crate::{hydration, outbox, queue};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +38,11 @@ pub enum StartError {
     /// No TLS.
     #[error("start the HTTP client")]
     Http(#[from] reqwest::Error),
+    /// A provider that this version does not have.
+    #[error(
+        "provider.kind is {0:?}, but this version starts no workers: its worker runs in this process; set it to none"
+    )]
+    NoProvider(ProviderKind),
     /// No randomness.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
@@ -53,7 +60,6 @@ pub struct App {
     pub admission: Admission,
     config: Config,
     host: ComponentHost,
-    closing: CancellationToken,
 }
 
 impl App {
@@ -68,6 +74,9 @@ impl App {
         ids: Ids,
         program: PathBuf,
     ) -> Result<Self, StartError> {
+        if config.provider.kind != ProviderKind::None {
+            return Err(StartError::NoProvider(config.provider.kind));
+        }
         let master_key = MasterKey::from_config(&config.secrets)?;
         let connections = Connections {
             readers: config.database.readers,
@@ -81,7 +90,6 @@ impl App {
             limits: config.limits.clone(),
         };
         let admission = Admission::new(db.clone(), compiler, signer, host.platform());
-        let closing = CancellationToken::new();
         Ok(Self {
             db,
             ids,
@@ -89,7 +97,6 @@ impl App {
             admission,
             config,
             host,
-            closing,
         })
     }
 
@@ -105,9 +112,10 @@ impl App {
         queue_policy(&self.config)
     }
 
-    /// The control plane of this process, for a worker in it.
+    /// The control plane of this process, for a worker in it. Once `closing` is cancelled, claims that wait for work
+    /// return with nothing.
     #[must_use]
-    pub fn control(&self) -> LocalControl {
+    pub fn control(&self, closing: CancellationToken) -> LocalControl {
         let policies = Policies {
             queue: self.queue_policy(),
             outbox: outbox_policy(&self.config),
@@ -121,15 +129,15 @@ impl App {
             self.ids.clone(),
             policies,
             master_key,
-            self.closing.clone(),
+            closing,
         )
     }
 
-    /// A worker in this process.
+    /// A worker in this process, to be run until `stop`.
     ///
     /// # Errors
     /// Where no HTTP client can be made, or no id.
-    pub fn worker(&self) -> Result<Worker, StartError> {
+    pub fn worker(&self, stop: &CancellationToken) -> Result<Worker, StartError> {
         let config = &self.config;
         let timeout = Duration::from_millis(config.telegram.send_timeout_ms);
         let telegram = Telegram::new(config.telegram.api_base.clone(), timeout)?;
@@ -146,7 +154,7 @@ impl App {
         };
         Ok(Worker::new(
             settings,
-            Arc::new(self.control()),
+            Arc::new(self.control(stop.clone())),
             self.host.clone(),
             telegram,
         ))
@@ -167,16 +175,6 @@ impl App {
             policy: self.queue_policy(),
         };
         ingress::serve(listener, &self.config.server, ingress, stop).await
-    }
-
-    /// Run `worker` until `stop`: running turns finish or are given back.
-    pub async fn work(&self, worker: Worker, stop: CancellationToken) {
-        let closing = self.closing.clone();
-        let close = async {
-            stop.cancelled().await;
-            closing.cancel();
-        };
-        tokio::join!(worker.run(stop.clone()), close);
     }
 
     /// Close the database: what was handed to it is stored first.
@@ -219,6 +217,7 @@ fn hydration_policy(config: &Config) -> hydration::Policy {
         documents_chars_max_total: chars(config.hydration.documents_chars_max_total),
         memory_window_days: config.hydration.memory_window_days,
         history_messages: config.hydration.history_messages,
+        history_bytes: config.hydration.history_bytes,
         ..hydration::Policy::default()
     }
 }

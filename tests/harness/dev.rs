@@ -17,6 +17,7 @@ pub struct Site {
     engine: PathBuf,
     workspace: PathBuf,
     telegram: String,
+    settings: Vec<(String, String)>,
 }
 
 impl Site {
@@ -27,6 +28,7 @@ impl Site {
             engine: built::guest("offline"),
             workspace: built::demo_workspace(),
             telegram: telegram.to_owned(),
+            settings: Vec::new(),
         }
     }
 
@@ -41,6 +43,14 @@ impl Site {
     #[must_use]
     pub fn workspace(mut self, workspace: PathBuf) -> Self {
         self.workspace = workspace;
+        self
+    }
+
+    /// With a setting over those of every site: `("limits.engine_slots", "1")`.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        let variable = agent_factory::config::variable_of(key);
+        self.settings.push((variable, value.to_owned()));
         self
     }
 
@@ -70,6 +80,7 @@ impl Site {
             .env("AGENT_FACTORY_TELEGRAM__SEND_TIMEOUT_MS", "1000")
             .env("AGENT_FACTORY_RETRY__BASE_DELAY_MS", "100")
             .env("AGENT_FACTORY_SERVER__SHUTDOWN_GRACE_MS", "0")
+            .envs(self.settings.clone())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -76,7 +76,7 @@ impl Factory {
 
     /// The control plane, as a worker reaches it.
     pub fn control(&self) -> LocalControl {
-        self.app.control()
+        self.app.control(CancellationToken::new())
     }
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
@@ -124,7 +124,7 @@ impl Factory {
     /// Start a worker.
     pub fn work(&self) -> AtWork {
         let stop = CancellationToken::new();
-        let worker = self.app.worker().expect("a worker");
+        let worker = self.app.worker(&stop).expect("a worker");
         let stopping = stop.clone();
         let task = tokio::spawn(async move { worker.run(stopping).await });
         AtWork {

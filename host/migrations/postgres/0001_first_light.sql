@@ -35,7 +35,9 @@ CREATE TABLE compiled_components (
 
 -- Agents (`agentProfiles`). `held_*` is set while the agent waits for a person; its messages wait with it.
 -- `resuming` is set from the resume until the last of its held conversations has been let go.
--- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since.
+-- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since; each such change raises
+-- `content_version`, so that a snapshot built before the change does not become the current one after it. `kv_version`
+-- counts the agent's key-value writes.
 CREATE TABLE agent_profiles (
     tenant_id       TEXT COLLATE "C" NOT NULL REFERENCES tenants (tenant_id),
     agent_key       TEXT COLLATE "C" NOT NULL,
@@ -51,6 +53,8 @@ CREATE TABLE agent_profiles (
     held_at         BIGINT,
     resuming        BIGINT NOT NULL DEFAULT 0 CHECK (resuming IN (0, 1)),
     snapshot_digest TEXT COLLATE "C",
+    content_version BIGINT NOT NULL DEFAULT 0,
+    kv_version      BIGINT NOT NULL DEFAULT 0,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key),
@@ -248,7 +252,6 @@ CREATE TABLE conversation_messages (
 );
 
 -- Skills' durable state. `conversation_id` is '' for the agent's scope, `owner` is '' for the engine.
--- `last_call` is the call that wrote the row, so that its repeat changes nothing.
 CREATE TABLE key_values (
     tenant_id       TEXT COLLATE "C" NOT NULL,
     agent_key       TEXT COLLATE "C" NOT NULL,
@@ -257,10 +260,20 @@ CREATE TABLE key_values (
     key             TEXT COLLATE "C" NOT NULL,
     value           BYTEA  NOT NULL,
     version         BIGINT NOT NULL CHECK (version >= 1),
-    last_call       TEXT COLLATE "C" NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key, owner, conversation_id, key),
     FOREIGN KEY (tenant_id, agent_key) REFERENCES agent_profiles (tenant_id, agent_key)
+);
+
+-- Writes of the agent's scope that have taken effect, by the turn and its own key of the call, with their answers: a
+-- turn that is run again repeats them, and they change nothing. Deleted when the message is settled.
+CREATE TABLE key_value_calls (
+    tenant_id  TEXT COLLATE "C" NOT NULL,
+    message_id TEXT COLLATE "C" NOT NULL,
+    call       TEXT COLLATE "C" NOT NULL,
+    version    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, message_id, call),
+    FOREIGN KEY (tenant_id, message_id) REFERENCES message_queue (tenant_id, message_id)
 );
 
 -- What each invocation of a component cost and said, for one attempt of one message.

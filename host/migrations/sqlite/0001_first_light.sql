@@ -33,7 +33,9 @@ CREATE TABLE compiled_components (
 
 -- Agents (`agentProfiles`). `held_*` is set while the agent waits for a person; its messages wait with it.
 -- `resuming` is set from the resume until the last of its held conversations has been let go.
--- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since.
+-- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since; each such change raises
+-- `content_version`, so that a snapshot built before the change does not become the current one after it. `kv_version`
+-- counts the agent's key-value writes.
 CREATE TABLE agent_profiles (
     tenant_id       TEXT   NOT NULL REFERENCES tenants (tenant_id),
     agent_key       TEXT   NOT NULL,
@@ -49,6 +51,8 @@ CREATE TABLE agent_profiles (
     held_at         BIGINT,
     resuming        BIGINT NOT NULL DEFAULT 0 CHECK (resuming IN (0, 1)),
     snapshot_digest TEXT,
+    content_version BIGINT NOT NULL DEFAULT 0,
+    kv_version      BIGINT NOT NULL DEFAULT 0,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key),
@@ -246,7 +250,6 @@ CREATE TABLE conversation_messages (
 );
 
 -- Skills' durable state. `conversation_id` is '' for the agent's scope, `owner` is '' for the engine.
--- `last_call` is the call that wrote the row, so that its repeat changes nothing.
 CREATE TABLE key_values (
     tenant_id       TEXT   NOT NULL,
     agent_key       TEXT   NOT NULL,
@@ -255,10 +258,20 @@ CREATE TABLE key_values (
     key             TEXT   NOT NULL,
     value           BLOB   NOT NULL,
     version         BIGINT NOT NULL CHECK (version >= 1),
-    last_call       TEXT   NOT NULL,
     updated_at      BIGINT NOT NULL,
     PRIMARY KEY (tenant_id, agent_key, owner, conversation_id, key),
     FOREIGN KEY (tenant_id, agent_key) REFERENCES agent_profiles (tenant_id, agent_key)
+);
+
+-- Writes of the agent's scope that have taken effect, by the turn and its own key of the call, with their answers: a
+-- turn that is run again repeats them, and they change nothing. Deleted when the message is settled.
+CREATE TABLE key_value_calls (
+    tenant_id  TEXT   NOT NULL,
+    message_id TEXT   NOT NULL,
+    call       TEXT   NOT NULL,
+    version    BIGINT NOT NULL,
+    PRIMARY KEY (tenant_id, message_id, call),
+    FOREIGN KEY (tenant_id, message_id) REFERENCES message_queue (tenant_id, message_id)
 );
 
 -- What each invocation of a component cost and said, for one attempt of one message.

@@ -1,8 +1,8 @@
 //! Admission: a component is checked, described and compiled once, before any worker sees it.
 
-use super::{CompiledRow, Platform, compiled, put, put_compiled};
+use super::{CompiledRow, compiled, put, put_compiled};
 use crate::domain::{Digest, Tool};
-use crate::engine::{ArtifactSigner, CompileError, Compiler, ComponentKind};
+use crate::engine::{ArtifactSigner, CompileError, Compiler, ComponentKind, Platform};
 use crate::store::{Db, StoreError};
 
 /// A component that was not admitted.

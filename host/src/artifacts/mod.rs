@@ -8,17 +8,8 @@ mod admit;
 pub use admit::{Admission, AdmitError, Admitted};
 
 use crate::domain::{Digest, Lease, Timestamp};
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::store::{StoreError, Tx, on_tx};
-
-/// What compiled code runs on: one configuration of wasmtime, one kind of machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Platform {
-    /// A digest of every setting that shapes compiled code; hex.
-    pub compatibility: String,
-    /// The target triple.
-    pub target: String,
-}
 
 /// What a component was compiled to, as it is stored.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -3,9 +3,10 @@
 use super::dev::Demo;
 use crate::app::App;
 use crate::domain::{Channel, MessageId, Payload, Provider};
+use crate::outbox;
 use crate::queue::{self, Enqueue, EnqueueError, MessageState};
+use crate::store::Listener;
 use crate::store::{StoreError, Topic};
-use crate::{outbox, store::Listener};
 use anyhow::{Context as _, bail};
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -8,6 +8,7 @@ use crate::clock::Ids;
 use crate::domain::{AgentKey, BotId, SecretRef, TenantId};
 use crate::engine::ComponentKind;
 use crate::identity::{self, NewBot, WebhookSecret};
+use crate::queue;
 use crate::secrets::{self, MasterKey, SecretError};
 use crate::store::{ClockSource, StoreError};
 use crate::workspace::{self, AdmittedSkill, Agent, Import, Imported, Workspace};
@@ -63,24 +64,31 @@ pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
 }
 
 fn make_state_folder(folder: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
+    use std::fs::Permissions;
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
     // The database holds what people wrote: nobody else on this machine is to read it.
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder
         .create(folder)
-        .with_context(|| format!("make the state folder {}", folder.display()))
+        .and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700)))
+        .with_context(|| {
+            format!(
+                "make the state folder {} and close it to others",
+                folder.display()
+            )
+        })
 }
 
 /// One message in, one reply out.
 async fn once(app: &App, demo: &Demo, text: &str, stop: CancellationToken) -> anyhow::Result<()> {
-    let worker = app.worker()?;
+    let worker = app.worker(&stop)?;
     let ask = async {
         let answer = chat::ask(app, demo, text, &stop).await;
         stop.cancel();
         answer
     };
-    let ((), answer) = tokio::join!(app.work(worker, stop.clone()), ask);
+    let ((), answer) = tokio::join!(worker.run(stop.clone()), ask);
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", answer?)?;
     Ok(out.flush()?)
@@ -101,7 +109,7 @@ async fn serve(
         )
     })?;
     announce(app, demo, imported, secret, &listener)?;
-    let worker = app.worker()?;
+    let worker = app.worker(&stop)?;
     let chatting = async {
         if std::io::stdin().is_terminal() {
             let outcome = chat::chat(app, demo, &stop).await;
@@ -113,8 +121,12 @@ async fn serve(
         }
     };
     let ((), served, chatted) = tokio::join!(
-        app.work(worker, stop.clone()),
-        app.serve(listener, stop.clone()),
+        worker.run(stop.clone()),
+        async {
+            let served = app.serve(listener, stop.clone()).await;
+            stop.cancel();
+            served
+        },
         chatting
     );
     served.context("serve HTTP")?;
@@ -163,11 +175,20 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         documents: workspace.documents,
         skills,
     };
-    let imported: Result<Imported, StoreError> = app
+    let policy = app.queue_policy();
+    let imported: Result<_, StoreError> = app
         .db
-        .write(move |tx| Box::pin(async move { workspace::import(tx, &import).await }))
+        .write(move |tx| {
+            Box::pin(async move {
+                let imported = workspace::import(tx, &import).await?;
+                // Whoever starts `dev` again has looked at what held the agent.
+                let (tenant, agent) = (&import.agent.tenant_id, &import.agent.agent_key);
+                queue::resume(tx, &policy, tenant, agent).await?;
+                Ok(imported)
+            })
+        })
         .await;
-    let imported = imported?;
+    let imported: Imported = imported?;
     for path in &imported.kept {
         tracing::warn!(%path, "the folder and the agent both changed this document; the agent's is kept");
     }

@@ -40,7 +40,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Dev(dev) => {
             logging::start(dev.quiet_by_default());
-            runtime()?.block_on(dev::run(dev))?;
+            let runtime = runtime()?;
+            let ended = runtime.block_on(dev::run(dev));
+            // A read from the terminal cannot be called off: it must not keep the process.
+            runtime.shutdown_background();
+            ended?;
         }
     }
     Ok(ExitCode::SUCCESS)

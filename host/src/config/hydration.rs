@@ -22,6 +22,7 @@ pub(super) const QUANTITIES: &[Quantity] = &[
         "characters",
     ),
     whole("hydration.history_messages", 0, 10_000, "messages"),
+    whole("hydration.history_bytes", 1 << 10, 64 << 20, "bytes"),
 ];
 
 /// What goes into an agent's prompt, and how much of it (`[hydration]`). In the reference most of
@@ -47,6 +48,8 @@ pub struct Hydration {
     pub documents_chars_max_total: u32,
     /// The latest messages of the conversation that a turn sees.
     pub history_messages: u32,
+    /// The most of a conversation's history that a turn is given, bytes.
+    pub history_bytes: u64,
 }
 
 impl Default for Hydration {
@@ -60,6 +63,7 @@ impl Default for Hydration {
             document_chars_max: 20_000,
             documents_chars_max_total: 60_000,
             history_messages: 200,
+            history_bytes: 4 << 20,
         }
     }
 }

@@ -152,25 +152,3 @@ pub struct DeliveryBatch {
     /// The token of the tenant's own bot; none where it is not configured.
     pub bot_token: Option<SecretString>,
 }
-
-/// What became of a delivery.
-#[derive(Clone, Debug)]
-pub enum Sent {
-    /// The provider has it, under this id of its own.
-    Delivered {
-        /// The provider's id, where it gave one.
-        provider_message_id: Option<String>,
-    },
-    /// Not now.
-    Retry {
-        /// For the operator.
-        reason: String,
-        /// At least this long, where the provider knows.
-        after: Option<Duration>,
-    },
-    /// Never: the provider refuses it for good.
-    Refused {
-        /// For the operator.
-        reason: String,
-    },
-}

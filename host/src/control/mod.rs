@@ -12,16 +12,16 @@ mod messages;
 pub use local::{LocalControl, Policies};
 pub use messages::{
     Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, DeliveryRequest,
-    Failure, Sent, Settled,
+    Failure, Settled,
 };
 
-use crate::artifacts::Platform;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
 };
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
 pub use crate::outbox::LaneLease;
+pub use crate::reply::Sent;
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -95,12 +95,13 @@ pub trait ControlPlane: Send + Sync + 'static {
         call: &str,
     ) -> Result<Result<u64, KvError>, ControlError>;
 
-    /// Remove a value of the agent's scope, at once.
+    /// Remove a value of the agent's scope, at once. The repeat of a `call` changes nothing.
     async fn kv_delete(
         &self,
         lease: &Lease,
         owner: &KvOwner,
         key: &str,
+        call: &str,
     ) -> Result<(), ControlError>;
 
     /// Keys with a prefix, after a key, at most `limit`.

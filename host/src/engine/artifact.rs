@@ -9,6 +9,15 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 /// Separates these signatures from any other use of the key.
 const DOMAIN: &[u8] = b"agent-factory compiled component 1\0";
 
+/// What compiled code runs on: one configuration of wasmtime, one kind of machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Platform {
+    /// A digest of every setting that shapes compiled code; hex.
+    pub compatibility: String,
+    /// The target triple.
+    pub target: String,
+}
+
 /// What the compiler made of a component, not signed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompiledCode {

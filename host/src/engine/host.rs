@@ -1,5 +1,6 @@
 //! The component host of one worker.
 
+use super::artifact::Platform;
 use super::artifact::{ArtifactVerifier, CompiledComponent, Untrusted};
 use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::call::{self, Budget, CallFailure, RunTurn};
@@ -108,8 +109,8 @@ impl ComponentHost {
 
     /// What artifacts must be compiled for to run here.
     #[must_use]
-    pub fn platform(&self) -> crate::artifacts::Platform {
-        crate::artifacts::Platform {
+    pub fn platform(&self) -> Platform {
+        Platform {
             compatibility: self.0.compatibility.clone(),
             target: runtime::target_name(),
         }

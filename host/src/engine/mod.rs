@@ -50,7 +50,8 @@ mod turn;
 
 pub use crate::domain::{Grants, Reply};
 pub use artifact::{
-    ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Untrusted, Verified,
+    ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Platform,
+    Untrusted, Verified,
 };
 pub use compile::{CompileError, ComponentKind, Described, compile_component};
 pub use compile_child::compile_child_main;

@@ -1,9 +1,10 @@
+use super::Policy;
 use super::prompt::Today;
-use super::{Policy, snapshot};
+use super::snapshot::{self, Built};
 use crate::domain::{
     Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, Section, TurnMode,
 };
-use crate::queue::{self, LeaseError};
+use crate::queue::{LeaseError, Started};
 use crate::state::history;
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
@@ -47,18 +48,22 @@ pub enum HydrateError {
     Store(#[from] StoreError),
 }
 
-/// Mark the leased message as started and gather what its turn needs. From here on a crash of the worker counts
-/// as an attempt.
+/// Gather what the turn of a started message needs. Only reads: a long history or a large workspace keeps nobody from
+/// writing. Where the agent's snapshot had to be built, it is to be stored with [`snapshot::Built::store`] before a
+/// worker asks for it.
 ///
 /// # Errors
-/// A lost lease, a disabled agent, or the database.
-pub async fn hydrate(tx: &mut Tx, policy: &Policy, lease: &Lease) -> Result<Bundle, HydrateError> {
-    let started = queue::start(tx, lease).await?;
+/// A disabled agent, or the database.
+pub async fn hydrate(
+    tx: &mut Tx,
+    policy: &Policy,
+    lease: &Lease,
+    started: Started,
+) -> Result<(Bundle, Option<Built>), HydrateError> {
     let now = tx.now().await?;
-    let (digest, snapshot) = snapshot::current(tx, policy, lease, now)
-        .await?
-        .ok_or(HydrateError::AgentDisabled)?;
-    let history = history::window(tx, lease, policy.history_messages).await?;
+    let current = snapshot::current(tx, policy, lease).await?;
+    let (digest, snapshot, built) = current.ok_or(HydrateError::AgentDisabled)?;
+    let history = history::window(tx, lease, policy.history_messages, policy.history_bytes).await?;
     let mode = mode(&started.payload.reply_to);
     let private = mode == TurnMode::Main;
     let today = Today::new(now, &snapshot.time_zone);
@@ -69,7 +74,7 @@ pub async fn hydrate(tx: &mut Tx, policy: &Policy, lease: &Lease) -> Result<Bund
             what: "note path",
             reason: error.to_string(),
         })?;
-    Ok(Bundle {
+    let bundle = Bundle {
         attempt: started.attempt,
         mode,
         input: HistoryMessage {
@@ -84,7 +89,8 @@ pub async fn hydrate(tx: &mut Tx, policy: &Policy, lease: &Lease) -> Result<Bund
         history,
         memory_note,
         trace_id: started.trace_id,
-    })
+    };
+    Ok((bundle, built))
 }
 
 /// A Telegram group has a negative chat id; everything else is one person's conversation.

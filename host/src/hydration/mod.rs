@@ -1,7 +1,7 @@
 //! From a claimed message to everything its turn needs.
 //!
 //! Most of an agent changes rarely: its documents, skills and settings are compiled into a [`Snapshot`], stored by
-//! the digest of its own JSON, and cached on both sides of the worker's connection. What changes from turn to
+//! the digest of its own JSON, and cached by workers. What changes from turn to
 //! turn is the [`Bundle`]: the message, the recent history, today's date. A bundle names its snapshot by digest.
 //!
 //! No secret value is in either: the host adds credentials where they are used.
@@ -12,7 +12,7 @@ mod snapshot;
 mod sql;
 
 pub use bundle::{Bundle, HydrateError, hydrate};
-pub use snapshot::{Snapshot, SnapshotSection, SnapshotSkill, stored};
+pub use snapshot::{Built, Snapshot, SnapshotSection, SnapshotSkill, stored};
 
 /// How much of an agent goes into its prompt, and how much history into a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Policy {
     pub note_chars_max: usize,
     /// The most messages of history a bundle carries.
     pub history_messages: u32,
+    /// The most bytes of history a bundle carries.
+    pub history_bytes: u64,
 }
 
 impl Default for Policy {
@@ -37,6 +39,7 @@ impl Default for Policy {
             memory_window_days: 2,
             note_chars_max: 1_200,
             history_messages: 200,
+            history_bytes: 4 << 20,
         }
     }
 }

@@ -1,12 +1,17 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, Timestamp, Tool};
+use crate::domain::{AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, Tool};
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The form of what is below, and of the prompt. Another form makes new snapshots of unchanged agents.
+const FORMAT: &str = "snapshot 1";
+
 /// What of an agent stays the same from turn to turn, by the digest of its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
+    /// The policy and the form it was made by.
+    pub made_by: Digest,
     /// Whose.
     pub agent_key: AgentKey,
     /// The engine adapter's component.
@@ -49,30 +54,48 @@ pub struct SnapshotSkill {
     pub config: BTreeMap<String, String>,
 }
 
-/// The digest of the agent's current snapshot, built now where something has changed since the last one.
+/// A snapshot that was built and is not stored yet.
+#[derive(Clone, Debug)]
+pub struct Built {
+    digest: Digest,
+    body: String,
+    /// The agent's content as it was when the snapshot was built.
+    content_version: i64,
+}
+
+impl Built {
+    /// Store it, and make it the agent's current one unless the agent has changed since.
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub async fn store(&self, tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+        let now = tx.now().await?;
+        sql::snapshot_put(tx, lease, now, self.digest, &self.body).await?;
+        sql::snapshot_point(tx, lease, self.digest, self.content_version).await
+    }
+}
+
+/// The agent's current snapshot, built now where something has changed since the last one: its documents, its skills,
+/// the policy, or the form of snapshots.
 pub(super) async fn current(
     tx: &mut Tx,
     policy: &Policy,
     lease: &Lease,
-    now: Timestamp,
-) -> Result<Option<(Digest, Snapshot)>, StoreError> {
+) -> Result<Option<(Digest, Snapshot, Option<Built>)>, StoreError> {
     let Some(profile) = sql::profile(tx, lease).await? else {
         return Ok(None);
     };
-    if let Some(found) = pointed_at(tx, lease, &profile).await? {
-        return Ok(Some(found));
-    }
-    sql::lock_agent(tx, lease).await?;
-    let Some(profile) = sql::profile(tx, lease).await? else {
-        return Ok(None);
-    };
-    // Another turn may have built it during the wait.
-    if let Some(found) = pointed_at(tx, lease, &profile).await? {
-        return Ok(Some(found));
+    let made_by = made_by(policy);
+    if let Some(digest) = profile.snapshot()?
+        && let Some(snapshot) = stored(tx, lease, digest).await?
+        && snapshot.made_by == made_by
+    {
+        return Ok(Some((digest, snapshot, None)));
     }
     let documents = sql::documents(tx, lease).await?;
     let skills = sql::skills(tx, lease).await?;
     let snapshot = Snapshot {
+        made_by,
         agent_key: lease.agent_key.clone(),
         engine: profile.engine()?,
         config: profile.config()?,
@@ -83,23 +106,21 @@ pub(super) async fn current(
     };
     let body = serde_json::to_string(&snapshot).map_err(StoreError::corrupt("snapshot"))?;
     let digest = Digest::of(body.as_bytes());
-    sql::snapshot_put(tx, lease, now, digest, &body).await?;
-    Ok(Some((digest, snapshot)))
-}
-
-async fn pointed_at(
-    tx: &mut Tx,
-    lease: &Lease,
-    profile: &sql::ProfileRow,
-) -> Result<Option<(Digest, Snapshot)>, StoreError> {
-    let Some(digest) = profile.snapshot()? else {
-        return Ok(None);
+    let built = Built {
+        digest,
+        body,
+        content_version: profile.content_version,
     };
-    let snapshot = stored(tx, lease, digest).await?;
-    Ok(snapshot.map(|snapshot| (digest, snapshot)))
+    Ok(Some((digest, snapshot, Some(built))))
 }
 
-/// The snapshot of `digest`, if it is of the lease's agent.
+/// Changes with whatever shapes a snapshot beside the agent itself.
+fn made_by(policy: &Policy) -> Digest {
+    Digest::of_texts([FORMAT, &format!("{policy:?}")])
+}
+
+/// The snapshot of `digest`, if it is of the lease's agent. One that another version of this program made, and that
+/// cannot be read any more, is none.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -108,10 +129,6 @@ pub async fn stored(
     lease: &Lease,
     digest: Digest,
 ) -> Result<Option<Snapshot>, StoreError> {
-    let Some(body) = sql::snapshot_body(tx, lease, digest).await? else {
-        return Ok(None);
-    };
-    Ok(Some(
-        serde_json::from_str(&body).map_err(StoreError::corrupt("snapshot"))?,
-    ))
+    let body = sql::snapshot_body(tx, lease, digest).await?;
+    Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
 }

@@ -5,8 +5,8 @@ use crate::domain::{Digest, DocumentPath, Lease, Timestamp};
 use crate::store::{StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
-/// The latest documents of an agent that are read to build a prompt.
-const DOCUMENTS_MAX: i64 = 500;
+/// Dated notes that are read to build a prompt.
+const NOTES_MAX: i64 = 16;
 
 #[derive(sqlx::FromRow)]
 pub(super) struct ProfileRow {
@@ -14,6 +14,7 @@ pub(super) struct ProfileRow {
     engine_digest: String,
     runtime_config: String,
     snapshot_digest: Option<String>,
+    pub(super) content_version: i64,
 }
 
 impl ProfileRow {
@@ -40,7 +41,7 @@ fn digest(text: &str) -> Result<Digest, StoreError> {
 
 pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<ProfileRow>, StoreError> {
     const SQL: &str = "
-        SELECT time_zone, engine_digest, runtime_config, snapshot_digest FROM agent_profiles
+        SELECT time_zone, engine_digest, runtime_config, snapshot_digest, content_version FROM agent_profiles
         WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
@@ -51,39 +52,36 @@ pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<Profile
     })?)
 }
 
-/// What a snapshot is made of stays as it is until this transaction has ended: who changes it writes the agent's row
-/// too, and waits. Free on SQLite.
-pub(super) async fn lock_agent(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    const SQL: &str = "
-        SELECT agent_key FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2 FOR NO KEY UPDATE";
-    if tx.is_shared() {
-        on_tx!(tx, |conn| {
-            sqlx::query(SQL)
-                .bind(&lease.tenant_id)
-                .bind(&lease.agent_key)
-                .execute(conn)
-                .await
-                .map(drop)
-        })?;
-    }
-    Ok(())
-}
-
+/// The documents a prompt is made of, whatever else the agent has: those with a name of OpenClaw's, and the latest
+/// dated notes (a path orders by its date).
 pub(super) async fn documents(
     tx: &mut Tx,
     lease: &Lease,
 ) -> Result<Vec<(DocumentPath, String)>, StoreError> {
-    const SQL: &str = "
-        SELECT path, content FROM workspace_documents WHERE tenant_id = $1 AND agent_key = $2
-        ORDER BY updated_at DESC, path DESC LIMIT $3";
-    Ok(on_tx!(tx, |conn| {
-        sqlx::query_as(SQL)
+    const NAMED: &str = "
+        SELECT path, content FROM workspace_documents
+        WHERE tenant_id = $1 AND agent_key = $2 AND path IN ('AGENTS.md', 'SOUL.md', 'IDENTITY.md',
+            'USER.md', 'TOOLS.md', 'BOOTSTRAP.md', 'MEMORY.md')";
+    const NOTES: &str = "
+        SELECT path, content FROM workspace_documents
+        WHERE tenant_id = $1 AND agent_key = $2 AND path >= 'memory/0' AND path < 'memory/:'
+        ORDER BY path DESC LIMIT $3";
+    let mut documents: Vec<(DocumentPath, String)> = on_tx!(tx, |conn| {
+        sqlx::query_as(NAMED)
             .bind(&lease.tenant_id)
             .bind(&lease.agent_key)
-            .bind(DOCUMENTS_MAX)
             .fetch_all(conn)
             .await
-    })?)
+    })?;
+    documents.extend(on_tx!(tx, |conn| {
+        sqlx::query_as(NOTES)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(NOTES_MAX)
+            .fetch_all(conn)
+            .await
+    })?);
+    Ok(documents)
 }
 
 pub(super) struct SkillRow {
@@ -132,8 +130,8 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
         .collect()
 }
 
-/// Store a snapshot, make it the agent's current one, and drop the agent's older ones but the latest few: a
-/// turn that has just been told an older digest can still fetch it.
+/// Store a snapshot, and drop the agent's older ones but the latest few: a turn that has just been told an older digest
+/// can still fetch it.
 pub(super) async fn snapshot_put(
     tx: &mut Tx,
     lease: &Lease,
@@ -145,22 +143,14 @@ pub(super) async fn snapshot_put(
         INSERT INTO hydration_snapshots (tenant_id, digest, agent_key, body, built_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (tenant_id, digest) DO UPDATE SET built_at = excluded.built_at";
-    const POINT: &str = "
-        UPDATE agent_profiles SET snapshot_digest = $1 WHERE tenant_id = $2 AND agent_key = $3";
     const PRUNE: &str = "
         DELETE FROM hydration_snapshots
         WHERE tenant_id = $1 AND agent_key = $2 AND digest NOT IN (
             SELECT digest FROM hydration_snapshots WHERE tenant_id = $1 AND agent_key = $2
             ORDER BY built_at DESC LIMIT 8)";
-    on_tx!(tx, |conn| {
-        sqlx::query(POINT)
-            .bind(digest.to_string())
-            .bind(&lease.tenant_id)
-            .bind(&lease.agent_key)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
+    // Two turns that each drop what the other has just built would wait for each other.
+    let (tenant, agent) = (lease.tenant_id.as_str(), lease.agent_key.as_str());
+    tx.one_at_a_time(&["snapshot", tenant, agent]).await?;
     on_tx!(tx, |conn| {
         sqlx::query(PUT)
             .bind(&lease.tenant_id)
@@ -176,6 +166,29 @@ pub(super) async fn snapshot_put(
         sqlx::query(PRUNE)
             .bind(&lease.tenant_id)
             .bind(&lease.agent_key)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Make a snapshot the agent's current one, unless the agent's content is another one by now.
+pub(super) async fn snapshot_point(
+    tx: &mut Tx,
+    lease: &Lease,
+    digest: Digest,
+    content_version: i64,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE agent_profiles SET snapshot_digest = $1
+        WHERE tenant_id = $2 AND agent_key = $3 AND content_version = $4";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(digest.to_string())
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(content_version)
             .execute(conn)
             .await
             .map(drop)

@@ -1,6 +1,5 @@
 //! The one place where an error becomes an HTTP status.
 
-use crate::queue::EnqueueError;
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::StatusCode;
@@ -16,9 +15,6 @@ pub enum IngressError {
     /// A body that is not what the route takes.
     #[error("{0}")]
     InvalidPayload(String),
-    /// The message was not stored.
-    #[error("the message was not accepted")]
-    Enqueue(#[from] EnqueueError),
     /// The database.
     #[error("the database did not answer")]
     Store(#[from] StoreError),
@@ -30,10 +26,7 @@ impl IngressError {
         match self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::InvalidPayload(_) => (StatusCode::BAD_REQUEST, "invalid_payload"),
-            Self::Enqueue(EnqueueError::Store(_)) | Self::Store(_) => {
-                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-            }
-            Self::Enqueue(_) => (StatusCode::CONFLICT, "not_accepted"),
+            Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::store::Db;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use std::future::IntoFuture as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,7 +23,8 @@ pub struct Ingress {
     pub policy: queue::Policy,
 }
 
-/// Serve until `stop`; then refuse new connections and finish the requests at hand.
+/// Serve until `stop`; then refuse new connections and finish the requests at hand, for `server.shutdown_grace_ms` at
+/// most.
 ///
 /// # Errors
 /// Where the listener breaks.
@@ -33,9 +35,18 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = router(config, ingress);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let grace = Duration::from_millis(config.shutdown_grace_ms);
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let too_long = async {
+        stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        ended = serving.into_future() => ended,
+        // A client that sends half a request and no more keeps nobody.
+        () = too_long => Ok(()),
+    }
 }
 
 fn router(config: &Server, ingress: Ingress) -> Router {
@@ -44,12 +55,13 @@ fn router(config: &Server, ingress: Ingress) -> Router {
     let webhooks = Router::new()
         .route("/telegram/webhook", post(telegram::webhook))
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(
+            concurrency_max,
+        ))
+        // Outermost: waiting for a turn among the others counts too.
         .layer(TimeoutLayer::with_status_code(
             axum::http::StatusCode::REQUEST_TIMEOUT,
             Duration::from_millis(config.request_timeout_ms),
-        ))
-        .layer(tower::limit::GlobalConcurrencyLimitLayer::new(
-            concurrency_max,
         ))
         .with_state(ingress);
     let health = Router::new().route("/healthz", get(|| async { "ok\n" }));

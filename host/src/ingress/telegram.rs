@@ -3,9 +3,9 @@
 use super::error::IngressError;
 use super::server::Ingress;
 use super::update::{Update, Written};
-use crate::domain::{BotId, Channel, ConversationId, Payload, Provider};
+use crate::domain::{BotId, Channel, ConversationId, MessageId, Payload, Provider};
 use crate::identity::{self, Bot, WebhookSecret};
-use crate::queue::{self, Enqueue, Enqueued};
+use crate::queue::{self, Enqueue, EnqueueError, Enqueued};
 use crate::store::StoreError;
 use axum::Json;
 use axum::body::Bytes;
@@ -34,15 +34,36 @@ pub(super) async fn webhook(
         return Ok(Json(json!({ "ok": true, "ignored": true })));
     };
     let message_id = ingress.ids.message().map_err(StoreError::from)?;
-    let enqueue = enqueue(bot, update_id, written, message_id.to_string())?;
+    let mut enqueue = enqueue(bot, update_id, written, message_id.to_string())?;
+    let mut stored = store(&ingress, enqueue.clone(), message_id.clone()).await;
+    if let Err(EnqueueError::ConversationBoundToAnotherAgent(agent)) = stored {
+        // The bot was given to another agent since this conversation began; the conversation stays with its own.
+        enqueue.agent_key = agent;
+        stored = store(&ingress, enqueue, message_id).await;
+    }
+    match stored {
+        Ok(enqueued) => Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate }))),
+        Err(EnqueueError::Store(error)) => Err(error.into()),
+        Err(never) => {
+            // It would be refused each time Telegram sends it again, until Telegram stops without a word.
+            tracing::warn!(error = %never, update_id, "an update cannot be accepted");
+            Ok(Json(json!({ "ok": true, "ignored": true })))
+        }
+    }
+}
+
+async fn store(
+    ingress: &Ingress,
+    enqueue: Enqueue,
+    message_id: MessageId,
+) -> Result<Enqueued, EnqueueError> {
     let policy = ingress.policy.clone();
-    let enqueued: Enqueued = ingress
+    ingress
         .db
         .write(move |tx| {
             Box::pin(async move { queue::enqueue(tx, &policy, &enqueue, message_id).await })
         })
-        .await?;
-    Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate })))
+        .await
 }
 
 async fn authenticate(ingress: &Ingress, headers: &HeaderMap) -> Result<Bot, IngressError> {

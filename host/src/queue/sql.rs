@@ -331,7 +331,8 @@ pub const BEGIN_PROCESSING: Sql = Sql {
 pub const WORKER_CLAIMS: &str = "
     INSERT INTO workers (worker_id, pool, status, load, started_at, heartbeat_at)
     VALUES ($1, $2, 'active', $3, $4, $4)
-    ON CONFLICT (worker_id) DO UPDATE SET load = excluded.load, heartbeat_at = excluded.heartbeat_at";
+    ON CONFLICT (worker_id) DO UPDATE SET load = excluded.load, heartbeat_at = excluded.heartbeat_at
+    WHERE workers.load <> excluded.load OR workers.heartbeat_at <= excluded.heartbeat_at - 10000";
 
 /// $1 worker, $2 load, $3 now.
 pub const WORKER_BEATS: &str =
@@ -492,12 +493,17 @@ pub const STATS_OF_TENANT: &str = stats!(
     "l.tenant_id = $1"
 );
 
-/// The moments at which time itself changes something next.
-pub const NEXT_CHANGE: &str = "
+/// The moments at which time itself makes a conversation claimable next.
+pub const NEXT_TURN: &str = "
     SELECT moment FROM (
         SELECT (SELECT min(due_at) FROM conversations WHERE state = 'waiting') AS moment
         UNION ALL SELECT (SELECT min(lease_until) FROM conversations WHERE state = 'leased')
-        UNION ALL SELECT (SELECT min(due_at) FROM outbox_lanes WHERE state = 'waiting')
+    ) AS moments WHERE moment IS NOT NULL ORDER BY moment LIMIT 1";
+
+/// As [`NEXT_TURN`], of lanes.
+pub const NEXT_DELIVERY: &str = "
+    SELECT moment FROM (
+        SELECT (SELECT min(due_at) FROM outbox_lanes WHERE state = 'waiting') AS moment
         UNION ALL SELECT (SELECT min(lease_until) FROM outbox_lanes WHERE state = 'leased')
     ) AS moments WHERE moment IS NOT NULL ORDER BY moment LIMIT 1";
 

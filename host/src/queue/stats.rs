@@ -1,7 +1,7 @@
 use super::rows::StatsRow;
 use super::sql;
 use crate::domain::{Pool, TenantId, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{StoreError, Topic, Tx, on_tx};
 use std::time::Duration;
 
 /// What is counted.
@@ -72,14 +72,18 @@ pub async fn stats(tx: &mut Tx, scope: &Scope) -> Result<QueueStats, StoreError>
     })
 }
 
-/// How long until time itself makes something claimable, of the queue or the outbox: a head or a lane falls due, a
-/// lease ends. Whoever waits for work looks again then. `None` while nothing waits for time.
+/// How long until time itself makes something claimable: a head (or, for [`Topic::Outbox`], a lane) falls due, a lease
+/// ends. Whoever waits for work looks again then. `None` while nothing waits for time.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn next_change(tx: &mut Tx) -> Result<Option<Duration>, StoreError> {
+pub async fn next_change(tx: &mut Tx, topic: Topic) -> Result<Option<Duration>, StoreError> {
     let now = tx.now().await?;
-    let moment: Option<Timestamp> = on_tx!(tx, |conn| sqlx::query_scalar(sql::NEXT_CHANGE)
+    let sql = match topic {
+        Topic::Queue | Topic::Settled => sql::NEXT_TURN,
+        Topic::Outbox => sql::NEXT_DELIVERY,
+    };
+    let moment: Option<Timestamp> = on_tx!(tx, |conn| sqlx::query_scalar(sql)
         .fetch_optional(conn)
         .await)?;
     Ok(moment.map(|moment| now.until(moment)))

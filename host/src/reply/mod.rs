@@ -8,3 +8,27 @@ mod telegram;
 
 pub use chunks::{TELEGRAM_UTF16_MAX, chunks};
 pub use telegram::Telegram;
+
+use std::time::Duration;
+
+/// What became of a delivery.
+#[derive(Clone, Debug)]
+pub enum Sent {
+    /// The provider has it, under this id of its own.
+    Delivered {
+        /// The provider's id, where it gave one.
+        provider_message_id: Option<String>,
+    },
+    /// Not now.
+    Retry {
+        /// For the operator.
+        reason: String,
+        /// At least this long, where the provider knows.
+        after: Option<Duration>,
+    },
+    /// Never: the provider refuses it for good.
+    Refused {
+        /// For the operator.
+        reason: String,
+    },
+}

@@ -1,5 +1,5 @@
+use super::Sent;
 use crate::config::ApiBase;
-use crate::control::Sent;
 use crate::domain::Channel;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,11 @@ impl Telegram {
             };
         };
         let Some(token) = token else {
-            return retry("the bot has no token; import its secret".to_owned(), None);
+            return retry(
+                "the bot's token is not there or cannot be read; import its secret again"
+                    .to_owned(),
+                None,
+            );
         };
         let url = format!(
             "{}/bot{}/sendMessage",
@@ -129,7 +133,7 @@ fn judge(status: u16, answer: &Answer) -> Sent {
         ),
         // The message itself, the chat, or the person's own choice: the same again would be refused again.
         400 | 403 => Sent::Refused { reason },
-        // 401 and 404 are a revoked or mistyped token: a person can mend that, and the reply waits for it.
+        // 401 and 404 are a revoked or mistyped token: a person can mend that while the attempts last.
         _ => retry(reason, None),
     }
 }

@@ -29,8 +29,8 @@ pub enum SecretError {
     Store(#[from] StoreError),
 }
 
-/// Store `value` as the new version of a name (`importSecret`); answers the version. A value that is active
-/// already stays as it is.
+/// Store `value` as the new version of a name (`importSecret`); answers the version. The one before is
+/// no longer active.
 ///
 /// # Errors
 /// A value that is too long, or the database.

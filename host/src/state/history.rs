@@ -51,7 +51,8 @@ pub async fn append(
     Ok(())
 }
 
-/// The latest `limit` messages, oldest first. Begins with no tool result whose request is cut off.
+/// The latest messages, oldest first: at most `limit`, and at most `bytes` as they are stored. Begins with no tool result
+/// whose request is cut off.
 ///
 /// # Errors
 /// Where the database does not answer, or a row cannot be read.
@@ -59,15 +60,20 @@ pub async fn window(
     tx: &mut Tx,
     lease: &Lease,
     limit: u32,
+    bytes: u64,
 ) -> Result<Vec<HistoryMessage>, StoreError> {
     const SQL: &str = "
-        SELECT role, parts, at FROM conversation_messages
-        WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY position DESC LIMIT $3";
+        SELECT role, parts, at FROM (
+            SELECT role, parts, at, position, SUM(length(parts)) OVER (ORDER BY position DESC) AS so_far
+            FROM (SELECT role, parts, at, position FROM conversation_messages
+                  WHERE tenant_id = $1 AND conversation_id = $2 ORDER BY position DESC LIMIT $3) AS latest
+        ) AS counted WHERE so_far <= $4 ORDER BY position DESC";
     let rows: Vec<(String, String, Timestamp)> = on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(&lease.tenant_id)
             .bind(&lease.conversation_id)
             .bind(i64::from(limit))
+            .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
             .fetch_all(conn)
             .await
     })?;

@@ -1,8 +1,12 @@
 //! Key-value state of skills and engines.
 //!
-//! A version never comes back: it is the time of the write, or one more than the version before where that
-//! is not earlier. So a key that was removed and written again has another version than before, and a
-//! compare-and-set against the old one fails.
+//! A version never comes back: in the agent's scope it is a counter of the agent's writes, in a conversation's the
+//! moment of the turn or more. So a key that was removed and written again has another version than before, and
+//! a compare-and-set against the old one fails.
+//!
+//! A write of the agent's scope takes effect at once, and a turn that is run again asks for it again. So each is
+//! recorded with its answer under the call's own key, in the same transaction: its repeat is told the same, and
+//! changes nothing, whatever others have written since. Records go with the message's settlement.
 
 use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, Lease, Timestamp};
 use crate::store::{StoreError, Tx, on_tx};
@@ -59,7 +63,6 @@ pub async fn get(
 struct Row {
     value: Vec<u8>,
     version: i64,
-    last_call: String,
 }
 
 impl Row {
@@ -80,7 +83,7 @@ async fn stored(
     key: &str,
 ) -> Result<Option<Row>, StoreError> {
     const SQL: &str = "
-        SELECT value, version, last_call FROM key_values
+        SELECT value, version FROM key_values
         WHERE tenant_id = $1 AND agent_key = $2 AND owner = $3 AND conversation_id = $4 AND key = $5";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
@@ -100,12 +103,10 @@ async fn stored(
 /// A version conflict, too many keys, or the database.
 pub async fn set(tx: &mut Tx, lease: &Lease, owner: &KvOwner, set: Set) -> Result<u64, SetError> {
     of_the_agent_alone(tx, lease, owner).await?;
-    let before = stored(tx, lease, owner, KvScope::Agent, &set.key).await?;
-    if let Some(row) = &before
-        && row.last_call == set.call
-    {
-        return Ok(row.version.unsigned_abs());
+    if let Some(version) = answered(tx, lease, &set.call).await? {
+        return Ok(version.unsigned_abs());
     }
+    let before = stored(tx, lease, owner, KvScope::Agent, &set.key).await?;
     let version = before.as_ref().map_or(0, |row| row.version);
     if let Some(expected) = set.if_version
         && expected != version.unsigned_abs()
@@ -117,18 +118,18 @@ pub async fn set(tx: &mut Tx, lease: &Lease, owner: &KvOwner, set: Set) -> Resul
         return Err(KvError::TooLarge(format!("over limits.kv_keys ({})", set.keys_max)).into());
     }
     let now = tx.now().await?;
-    let next = now.as_millis().max(version.saturating_add(1));
+    let next = next_version(tx, lease).await?;
     let row = Written {
         key: &set.key,
         value: &set.value,
         version: next,
-        call: &set.call,
     };
     put(tx, lease, owner, KvScope::Agent, now, &row).await?;
+    record(tx, lease, &set.call, next).await?;
     Ok(next.unsigned_abs())
 }
 
-/// Remove one value of the agent's scope.
+/// Remove one value of the agent's scope. The repeat of a `call` changes nothing.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -137,9 +138,75 @@ pub async fn delete(
     lease: &Lease,
     owner: &KvOwner,
     key: &str,
+    call: &str,
 ) -> Result<(), StoreError> {
     of_the_agent_alone(tx, lease, owner).await?;
-    remove(tx, lease, owner, KvScope::Agent, key).await
+    if answered(tx, lease, call).await?.is_some() {
+        return Ok(());
+    }
+    remove(tx, lease, owner, KvScope::Agent, key).await?;
+    record(tx, lease, call, 0).await
+}
+
+/// A version that no key of this agent has had.
+async fn next_version(tx: &mut Tx, lease: &Lease) -> Result<i64, StoreError> {
+    const SQL: &str = "
+        UPDATE agent_profiles SET kv_version = kv_version + 1
+        WHERE tenant_id = $1 AND agent_key = $2 RETURNING kv_version";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .fetch_one(conn)
+            .await
+    })?)
+}
+
+/// What a call was answered when it took effect; none where it has not.
+async fn answered(tx: &mut Tx, lease: &Lease, call: &str) -> Result<Option<i64>, StoreError> {
+    const SQL: &str = "
+        SELECT version FROM key_value_calls WHERE tenant_id = $1 AND message_id = $2 AND call = $3";
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_scalar(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.message_id)
+            .bind(call)
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+async fn record(tx: &mut Tx, lease: &Lease, call: &str, version: i64) -> Result<(), StoreError> {
+    const SQL: &str = "
+        INSERT INTO key_value_calls (tenant_id, message_id, call, version) VALUES ($1, $2, $3, $4)";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.message_id)
+            .bind(call)
+            .bind(version)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// The message is settled: no call of its turn comes again.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn forget_calls(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    const SQL: &str = "DELETE FROM key_value_calls WHERE tenant_id = $1 AND message_id = $2";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.message_id)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
 }
 
 /// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys
@@ -210,7 +277,6 @@ pub async fn store_conversation(
                     key: &write.key,
                     value: &entry.value,
                     version,
-                    call: lease.message_id.as_str(),
                 };
                 put(tx, lease, &write.owner, KvScope::Conversation, now, &row).await?;
             }
@@ -223,7 +289,6 @@ struct Written<'w> {
     key: &'w str,
     value: &'w [u8],
     version: i64,
-    call: &'w str,
 }
 
 async fn put(
@@ -236,11 +301,10 @@ async fn put(
 ) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO key_values
-            (tenant_id, agent_key, owner, conversation_id, key, value, version, last_call, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (tenant_id, agent_key, owner, conversation_id, key, value, version, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (tenant_id, agent_key, owner, conversation_id, key) DO UPDATE SET
-            value = excluded.value, version = excluded.version,
-            last_call = excluded.last_call, updated_at = excluded.updated_at";
+            value = excluded.value, version = excluded.version, updated_at = excluded.updated_at";
     on_tx!(tx, |conn| {
         sqlx::query(SQL)
             .bind(&lease.tenant_id)
@@ -250,7 +314,6 @@ async fn put(
             .bind(row.key)
             .bind(row.value)
             .bind(row.version)
-            .bind(row.call)
             .bind(now)
             .execute(conn)
             .await

@@ -1,7 +1,7 @@
 //! The agent's memory: dated notes and `MEMORY.md`, which are workspace documents.
 //!
 //! Search is by words: a paragraph scores by how often it has the words that few paragraphs have. It reads the
-//! latest 200 documents; no index is kept.
+//! latest 200 documents, at most 4 million characters of them; no index is kept.
 
 use crate::domain::{Digest, DocumentPath, Lease, MemoryHit, Timestamp};
 use crate::store::{StoreError, Tx, on_tx, without_nul};
@@ -13,6 +13,10 @@ const NOTE_BYTES_MAX: usize = 256 << 10;
 const NOTES_A_DAY: u32 = 100;
 /// The most documents one search reads.
 const DOCUMENTS_MAX: i64 = 200;
+/// The most characters one search reads.
+const SEARCHED_CHARS_MAX: i64 = 4 << 20;
+/// The most different words of one query that count.
+const TERMS_MAX: usize = 32;
 
 /// Append what a turn wrote to today's note, and let the compiled prompt be built anew.
 ///
@@ -32,7 +36,8 @@ pub async fn append(
             content = excluded.content, content_hash = excluded.content_hash,
             version = workspace_documents.version + 1, updated_at = excluded.updated_at";
     const STALE: &str = "
-        UPDATE agent_profiles SET snapshot_digest = NULL WHERE tenant_id = $1 AND agent_key = $2";
+        UPDATE agent_profiles SET snapshot_digest = NULL, content_version = content_version + 1
+        WHERE tenant_id = $1 AND agent_key = $2";
     if texts.is_empty() {
         return Ok(());
     }
@@ -129,35 +134,42 @@ pub async fn read(
     ))
 }
 
-/// The best hits for the words of `query`, best first, at most `limit`.
+/// What a search looks through: `MEMORY.md`, then the latest notes, as far as they are within the bounds.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn search(
+pub async fn documents(
     tx: &mut Tx,
     lease: &Lease,
-    query: &str,
-    limit: u32,
-) -> Result<Vec<MemoryHit>, StoreError> {
+) -> Result<Vec<(DocumentPath, String)>, StoreError> {
     const SQL: &str = "
-        SELECT path, content FROM workspace_documents
-        WHERE tenant_id = $1 AND agent_key = $2 AND (path = 'MEMORY.md' OR substr(path, 1, 7) = 'memory/')
-        ORDER BY updated_at DESC, path DESC LIMIT $3";
-    let documents: Vec<(DocumentPath, String)> = on_tx!(tx, |conn| {
+        SELECT path, content FROM (
+            SELECT path, content, place, SUM(length(content)) OVER (ORDER BY place, path DESC) AS so_far
+            FROM (SELECT path, content, CASE WHEN path = 'MEMORY.md' THEN 0 ELSE 1 END AS place
+                  FROM workspace_documents
+                  WHERE tenant_id = $1 AND agent_key = $2
+                    AND (path = 'MEMORY.md' OR substr(path, 1, 7) = 'memory/')
+                  ORDER BY place, path DESC LIMIT $3) AS latest
+        ) AS counted WHERE so_far <= $4 ORDER BY place, path DESC";
+    Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(&lease.tenant_id)
             .bind(&lease.agent_key)
             .bind(DOCUMENTS_MAX)
+            .bind(SEARCHED_CHARS_MAX)
             .fetch_all(conn)
             .await
-    })?;
-    Ok(rank(&documents, query, limit))
+    })?)
 }
 
-/// Score every paragraph of `documents` by the words of `query`.
+/// Score every paragraph of `documents` by the words of `query`: the best hits first, at most `limit`. Takes as long as
+/// the documents are large, so it is not for a thread that others wait on.
 #[must_use]
 pub fn rank(documents: &[(DocumentPath, String)], query: &str, limit: u32) -> Vec<MemoryHit> {
-    let terms: Vec<String> = words(query).collect();
+    let mut terms: Vec<String> = words(query).collect();
+    terms.sort();
+    terms.dedup();
+    terms.truncate(TERMS_MAX);
     let paragraphs: Vec<Paragraph<'_>> = documents
         .iter()
         .flat_map(|(path, content)| paragraphs(path, content))

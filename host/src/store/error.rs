@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-/// The database did not do what it was asked to. Never shows values: rows hold tenants' texts.
+/// The database did not do what it was asked to. Shows no row.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened, or its schema cannot be brought up to date.
@@ -39,6 +39,12 @@ pub enum StoreError {
     NoRandomness(#[from] Arc<crate::clock::NoRandomness>),
 }
 
+fn is_of_postgres(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some()
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Statement(Arc::new(error))
@@ -52,6 +58,35 @@ impl From<crate::clock::NoRandomness> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the same again may succeed: the disk, a lock or a connection was in the way, and not what was asked.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Statement(error) | Self::Transaction(error) => match &**error {
+                sqlx::Error::Database(error) if is_of_postgres(&**error) => {
+                    // PostgreSQL's classes: connection, rollback by the server (a deadlock), resources, locks, operator
+                    // intervention, system.
+                    let code = error.code().unwrap_or_default();
+                    ["08", "40", "53", "55", "57", "58"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
+                }
+                sqlx::Error::Database(error) => {
+                    // SQLite's primary codes: BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN.
+                    let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                    code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 7 | 9 | 10 | 13 | 14))
+                }
+                sqlx::Error::Io(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                _ => false,
+            },
+            Self::Open { .. } | Self::Uncertain(_) | Self::Closed | Self::NoRandomness(_) => true,
+            Self::Corrupt { .. } => false,
+        }
+    }
+
     /// A column that does not parse as what it holds.
     pub fn corrupt(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
         move |error| Self::Corrupt {

@@ -6,8 +6,10 @@
 //! after the commit, never before.
 
 use super::{Signals, StoreError, Tx, Work};
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::Executor as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -196,13 +198,13 @@ async fn run_one(
     alone: bool,
 ) -> Result<Box<dyn Reply>, (Arc<sqlx::Error>, Option<Box<dyn Reply>>)> {
     if alone {
-        return Ok(job.run(tx).await);
+        return Ok(run_caught(tx, job).await);
     }
     if let Err(error) = execute(tx, "SAVEPOINT caller").await {
         job.refuse(transaction_failed(&error));
         return Err((error, None));
     }
-    let reply = job.run(tx).await;
+    let reply = run_caught(tx, job).await;
     let undone = if reply.succeeded() {
         Ok(())
     } else {
@@ -216,6 +218,29 @@ async fn run_one(
         Ok(()) => Ok(reply),
         Err(error) => Err((error, Some(reply))),
     }
+}
+
+/// A panic in a caller's work is that caller's alone: its statements are undone, its answer is that the database is
+/// closed, and the writer goes on.
+async fn run_caught(tx: &mut Tx, job: Box<dyn Job>) -> Box<dyn Reply> {
+    match AssertUnwindSafe(job.run(tx)).catch_unwind().await {
+        Ok(reply) => reply,
+        Err(_) => {
+            tracing::error!("a write panicked; it is undone");
+            Box::new(Panicked)
+        }
+    }
+}
+
+/// There is nobody to answer: the caller's end was dropped with its work.
+struct Panicked;
+
+impl Reply for Panicked {
+    fn succeeded(&self) -> bool {
+        false
+    }
+
+    fn send(self: Box<Self>, _: Result<(), StoreError>) {}
 }
 
 async fn execute(tx: &mut Tx, sql: &'static str) -> Result<(), Arc<sqlx::Error>> {

@@ -1,9 +1,10 @@
 //! Getting components ready: from the host's cache, or from the control plane, verified.
 
 use super::Worker;
-use super::turn::{End, held, refused};
+use super::turn::{End, held, refused, retried};
+use crate::control::ControlError;
 use crate::domain::{Digest, Lease};
-use crate::engine::{CompiledComponent, EngineComponent, TurnSkill};
+use crate::engine::{CompiledComponent, EngineComponent, LoadError, TurnSkill};
 use crate::hydration::SnapshotSkill;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ impl Worker {
             .host
             .load_engine(&compiled)
             .await
-            .map_err(|error| held(format!("the agent's engine cannot be loaded: {error}")))
+            .map_err(|error| failed("the agent's engine", &error))
     }
 
     /// A skill, ready to be called; none for a skill of instructions only.
@@ -37,12 +38,8 @@ impl Worker {
             Some(component) => component,
             None => {
                 let compiled = self.fetch(lease, digest).await?;
-                self.0.host.load_skill(&compiled).await.map_err(|error| {
-                    held(format!(
-                        "the skill {} cannot be loaded: {error}",
-                        skill.name
-                    ))
-                })?
+                let loaded = self.0.host.load_skill(&compiled).await;
+                loaded.map_err(|error| failed(&format!("the skill {}", skill.name), &error))?
             }
         };
         Ok(Some(TurnSkill {
@@ -62,7 +59,19 @@ impl Worker {
             .await
         {
             Ok(compiled) => Ok(Arc::new(compiled)),
+            // Another worker, or this one after a rollout, may have better luck.
+            Err(ControlError::Refused(reason)) => Err(retried(reason)),
             Err(error) => Err(refused(error).await),
         }
+    }
+}
+
+/// A component that was changed after it was signed is for a person to look at; anything else may be this worker's own
+/// trouble.
+fn failed(what: &str, error: &LoadError) -> End {
+    let reason = format!("{what} cannot be loaded: {error}");
+    match error {
+        LoadError::Untrusted(_) => held(reason),
+        LoadError::Incompatible { .. } | LoadError::Unusable { .. } => retried(reason),
     }
 }

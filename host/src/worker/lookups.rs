@@ -58,10 +58,9 @@ impl Lookups for LeasedLookups {
         &self,
         owner: &KvOwner,
         key: &str,
-        _call: &str,
+        call: &str,
     ) -> Result<Result<(), KvError>, LookupError> {
-        // Removing what is gone is no error, so a repeat needs no key of its own.
-        self.plane.kv_delete(&self.lease, owner, key).await?;
+        self.plane.kv_delete(&self.lease, owner, key, call).await?;
         Ok(Ok(()))
     }
 

@@ -12,10 +12,10 @@ mod lookups;
 mod turn;
 mod turns;
 
-use crate::artifacts::Platform;
 use crate::control::{ControlError, ControlPlane, RETRY_UNAVAILABLE};
 use crate::domain::{Digest, Pool, WorkerId};
 use crate::engine::ComponentHost;
+use crate::engine::Platform;
 use crate::hydration::Snapshot;
 use crate::reply::Telegram;
 use flight::Flight;
@@ -86,20 +86,27 @@ impl Worker {
     }
 
     /// Work until `stop`, then drain: claim nothing more, let running turns finish for a while, give back the
-    /// rest. Returns when nothing of this worker runs any more.
+    /// rest, send what they replied. Returns when nothing of this worker runs any more. Should a loop break, which is a
+    /// mistake in this program, it cancels `stop` itself: half a worker is worse than none.
     pub async fn run(&self, stop: CancellationToken) {
-        let drained = CancellationToken::new();
-        let heartbeats = tokio::spawn(self.clone().heartbeats(drained.clone()));
-        let deliveries = tokio::spawn(self.clone().deliveries(stop.clone()));
+        let (turns_ended, drained) = (CancellationToken::new(), CancellationToken::new());
+        let heartbeats = self.clone().heartbeats(drained.clone());
+        let heartbeats = tokio::spawn(watched(heartbeats, stop.clone()));
+        let deliveries = self.clone().deliveries(stop.clone(), turns_ended.clone());
+        let deliveries = tokio::spawn(watched(deliveries, stop.clone()));
         self.turns(stop).await;
-        if let Err(error) = deliveries.await {
-            tracing::error!(%error, "the delivery loop ended early");
-        }
+        turns_ended.cancel();
+        turns::report(Some(deliveries.await));
         drained.cancel();
-        if let Err(error) = heartbeats.await {
-            tracing::error!(%error, "the heartbeat loop ended early");
-        }
+        turns::report(Some(heartbeats.await));
     }
+}
+
+/// Run a loop; should it end by a panic, stop the worker.
+async fn watched(running: impl Future<Output = ()>, stop: CancellationToken) {
+    let stop = stop.drop_guard();
+    running.await;
+    stop.disarm();
 }
 
 /// After a request that failed: wait, so that a control plane in trouble is not asked in a hot loop.

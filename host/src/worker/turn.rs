@@ -8,6 +8,8 @@ use crate::domain::{DocumentPath, Lease, Receipt, Section};
 use crate::engine::{Overlay, TurnEnd, TurnFailure, TurnInput};
 use crate::hydration::{Bundle, Snapshot};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 /// What a turn comes to, before it is settled.
@@ -34,7 +36,7 @@ impl Worker {
         );
         async {
             let end = self.run_turn(&lease, &boarded).await;
-            self.settle(&lease, &boarded, end).await;
+            self.settle(&lease, turn.lease_for, &boarded, end).await;
         }
         .instrument(span)
         .await;
@@ -108,8 +110,9 @@ impl Worker {
 
     /// Settle, asking again while the control plane does not answer and the lease may still be held. Where it is
     /// not, the message is somebody else's and nothing of this turn is stored.
-    async fn settle(&self, lease: &Lease, boarded: &Boarded, end: End) {
+    async fn settle(&self, lease: &Lease, lease_for: Duration, boarded: &Boarded, mut end: End) {
         let plane = &self.0.plane;
+        let deadline = Instant::now() + lease_for;
         loop {
             let settled = match &end {
                 End::Complete(completion) => plane.complete(lease, (**completion).clone()).await,
@@ -120,24 +123,27 @@ impl Worker {
                 End::GiveBack => plane.give_back(lease).await,
                 End::Lost => Err(ControlError::LeaseLost),
             };
-            match settled {
-                Ok(()) => {
+            match (settled, &end) {
+                (Ok(()), _) => {
                     tracing::info!("turn settled");
                     return;
                 }
-                Err(ControlError::LeaseLost) => {
+                (Err(ControlError::LeaseLost), _) => {
                     tracing::warn!("the lease was lost; nothing of this turn is stored");
                     return;
                 }
-                Err(ControlError::Refused(reason)) => {
-                    // Nothing was stored. The lease runs out, and the message is tried again.
+                (Err(ControlError::Refused(reason)), End::Complete(_)) => {
+                    // What this turn left cannot be stored, and no other attempt's would be better.
+                    let receipts = Vec::new();
+                    end = End::Failed(Failure::Permanent { reason, receipts });
+                }
+                (Err(ControlError::Refused(reason)), _) => {
                     tracing::error!(reason, "the turn's settlement was refused");
                     return;
                 }
-                Err(error @ ControlError::Unavailable(_)) => {
-                    // A heartbeat that comes through says whether there is still a lease to settle under.
-                    let ended = boarded.cancel.is_cancelled() && !matches!(end, End::GiveBack);
-                    if ended {
+                (Err(error @ ControlError::Unavailable(_)), _) => {
+                    // Stopped, or not heard for a whole lease: either way the lease has run out, or will by itself.
+                    if boarded.cancel.is_cancelled() || Instant::now() >= deadline {
                         return;
                     }
                     pause_after(&error, "settle").await;
@@ -218,7 +224,16 @@ pub(super) async fn refused(error: ControlError) -> End {
     }
 }
 
-/// A component that cannot be loaded: a person must act, and the messages wait.
+/// Worth another attempt, by this worker or another.
+pub(super) fn retried(reason: String) -> End {
+    End::Failed(Failure::Retry {
+        reason,
+        after: None,
+        receipts: Vec::new(),
+    })
+}
+
+/// A person must act, and the messages wait.
 pub(super) fn held(reason: String) -> End {
     End::Failed(Failure::Hold {
         reason,

@@ -10,10 +10,17 @@ impl Worker {
     pub(super) async fn turns(&self, stop: CancellationToken) {
         let mut running = JoinSet::new();
         while !stop.is_cancelled() {
-            self.wait_for_slot(&mut running).await;
+            // A stop does not wait for a slot: draining has its own time.
+            if stop
+                .run_until_cancelled(self.wait_for_slot(&mut running))
+                .await
+                .is_none()
+            {
+                break;
+            }
             if self.claim_and_spawn(&mut running, &stop).await {
                 // A message that has crashed a worker before runs, or waits to: nothing may go down with it.
-                finish(&mut running).await;
+                stop.run_until_cancelled(finish(&mut running)).await;
             }
         }
         self.drain(running).await;
@@ -80,10 +87,10 @@ async fn finish(running: &mut JoinSet<()>) {
     }
 }
 
-/// A turn's task ends in a panic only through a mistake in this program; its lease runs out and another worker
-/// takes the message.
-fn report(ended: Option<Result<(), tokio::task::JoinError>>) {
+/// A task ends in a panic only through a mistake in this program; its lease runs out and another worker takes the
+/// work.
+pub(super) fn report(ended: Option<Result<(), tokio::task::JoinError>>) {
     if let Some(Err(error)) = ended {
-        tracing::error!(%error, "a turn's task broke");
+        tracing::error!(%error, "a task of the worker broke");
     }
 }

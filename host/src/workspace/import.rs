@@ -140,6 +140,9 @@ async fn skill_put(
         grants: json(&folder.asked)?,
     };
     let changed = sql::skill_put(tx, whose, now, &row).await?;
+    if component.is_none() {
+        sql::component_assets_remove(tx, whose, row.name).await?;
+    }
     if let Some((path, digest, size)) = component {
         sql::component_asset_put(tx, whose, now, row.name, path, digest, size).await?;
     }

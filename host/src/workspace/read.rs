@@ -138,11 +138,11 @@ fn documents(folder: &Path, prefix: &str) -> Result<Vec<(DocumentPath, String)>,
             continue;
         }
         // `memory.md` is an older OpenClaw's name of the same document.
-        let name = if prefix.is_empty() && name == "memory.md" {
-            "MEMORY.md"
-        } else {
-            name
-        };
+        let older = prefix.is_empty() && name == "memory.md";
+        if older && folder.join("MEMORY.md").is_file() {
+            continue;
+        }
+        let name = if older { "MEMORY.md" } else { name };
         let not_a_document = |reason: String| ReadError::NotADocument {
             path: path.clone(),
             reason,

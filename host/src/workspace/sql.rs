@@ -255,6 +255,26 @@ pub(super) async fn component_asset_put(
     Ok(())
 }
 
+pub(super) async fn component_assets_remove(
+    tx: &mut Tx,
+    whose: &Whose<'_>,
+    skill: &SkillName,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        DELETE FROM skill_assets
+        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3 AND kind = 'component'";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(whose.tenant_id)
+            .bind(whose.agent_key)
+            .bind(skill)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
 pub(super) async fn skills_remove_others(
     tx: &mut Tx,
     whose: &Whose<'_>,
@@ -296,7 +316,8 @@ pub(super) async fn skills_remove_others(
 
 pub(super) async fn snapshot_forget(tx: &mut Tx, whose: &Whose<'_>) -> Result<(), StoreError> {
     const SQL: &str = "
-        UPDATE agent_profiles SET snapshot_digest = NULL WHERE tenant_id = $1 AND agent_key = $2";
+        UPDATE agent_profiles SET snapshot_digest = NULL, content_version = content_version + 1
+        WHERE tenant_id = $1 AND agent_key = $2";
     on_tx!(tx, |conn| {
         sqlx::query(SQL)
             .bind(whose.tenant_id)

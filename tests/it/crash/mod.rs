@@ -3,4 +3,5 @@
 mod killed;
 mod starting;
 mod stopped;
+mod together;
 mod webhook;

@@ -31,6 +31,23 @@ async fn a_turn_that_does_not_end_in_time_is_given_back_without_an_attempt_and_r
     running.await_log("turn started").await;
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_slot_and_claims_nothing_more() {
+    let double = TelegramDouble::start().await;
+    double.add_bot(BOT);
+    let site = Site::new(&double.url())
+        .engine(built::guest("hostile-engine"))
+        .setting("limits.engine_slots", "1");
+    let mut running = site.start().await;
+    assert_eq!(running.update(1, MIA, "sleep").await.0, 200);
+    running.await_log("turn started").await;
+    assert_eq!(running.update(2, MIA + 1, "echo waiting").await.0, 200);
+    assert!(running.terminate().await.success());
+    let queued = ("queued".to_owned(), 0, 0);
+    assert_eq!(messages(&site).await, [queued.clone(), queued]);
+    assert_eq!(double.sent(), []);
+}
+
 /// State, attempts and crashes of every message.
 async fn messages(site: &Site) -> Vec<(String, i64, i64)> {
     let url = format!("sqlite://{}", site.database().display());

@@ -120,7 +120,7 @@ store_cases! {
         office.delivered(&dead.lease, &dead.rows[0].outbox_id).await.unwrap();
         let stats = office.queue.pool_stats().await;
         assert_eq!((stats.outbox_lanes, stats.backlog()), (1, 1));
-        assert_eq!(office.queue.next_change().await, Some(dead.lease_for));
+        assert_eq!(office.queue.next_change(Topic::Outbox).await, Some(dead.lease_for));
         office.queue.test.advance(dead.lease_for).await;
         assert_eq!(bodies(&office.claim_only().await), ["two"]);
     }

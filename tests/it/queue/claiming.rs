@@ -138,7 +138,7 @@ store_cases! {
         assert_eq!(claimed.lease.message_id, now);
         queue.complete(&claimed.lease).await.unwrap();
         assert!(queue.claim(9).await.is_empty());
-        assert_eq!(queue.next_change().await, Some(2 * SECOND));
+        assert_eq!(queue.next_change(Topic::Queue).await, Some(2 * SECOND));
         queue.test.advance(2 * SECOND).await;
         let after = queue.enqueue("c", "after").await;
         for expected in [later, after] {
@@ -262,7 +262,7 @@ store_cases! {
         let mut listener = queue.db().signals().listen(Topic::Queue);
         queue.schedule("c", EPOCH.plus(SECOND)).await;
         listener.changed(Duration::MAX).await;
-        assert_eq!(queue.next_change().await, Some(SECOND));
+        assert_eq!(queue.next_change(Topic::Queue).await, Some(SECOND));
     }
 
     async fn suspects_and_other_work_take_turns_with_idle_workers(test) {

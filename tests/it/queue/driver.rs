@@ -6,7 +6,7 @@ use agent_factory::queue::{
     LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats, Retry, RetryPolicy,
     Scope, Settled, Started, Swept,
 };
-use agent_factory::store::{Db, StoreError};
+use agent_factory::store::{Db, StoreError, Topic};
 use agent_factory_tests::database::{TestDatabase, conversation, payload};
 use std::time::Duration;
 
@@ -259,9 +259,9 @@ impl Driver {
         self.stats(Scope::Pool(Pool::default())).await
     }
 
-    pub(crate) async fn next_change(&self) -> Option<Duration> {
+    pub(crate) async fn next_change(&self, topic: Topic) -> Option<Duration> {
         self.db()
-            .read(|tx| Box::pin(async move { queue::next_change(tx).await }))
+            .read(move |tx| Box::pin(queue::next_change(tx, topic)))
             .await
             .map_err(|error: StoreError| error)
             .unwrap()

@@ -50,7 +50,7 @@ store_cases! {
             memory::append(tx, &copy, now, &note(), &["a\0b".to_owned()]).await?;
             let item = OutboxItem { channel: Channel::Api, body: "a\0b".to_owned() };
             outbox::insert(tx, &ids, &copy, &[item]).await?;
-            Ok(history::window(tx, &copy, 10).await?)
+            Ok(history::window(tx, &copy, 10, 1 << 20).await?)
         })).await;
         let texts: Vec<_> = stored.unwrap().into_iter().map(|message| message.parts).collect();
         assert_eq!(texts, [said("first").parts, said("nul \0 \u{1} \u{fffd} é").parts]);

@@ -5,9 +5,9 @@ use crate::control::{ControlError, Delivery, DeliveryBatch, DeliveryRequest, Lan
 use crate::domain::{Channel, OutboxId};
 use crate::identity;
 use crate::outbox::{self, Failed, LaneClaim};
-use crate::queue::{self, Retry};
+use crate::queue::{self, LeaseError, Retry};
 use crate::secrets::{self, SecretError};
-use crate::store::{StoreError, Topic};
+use crate::store::{StoreError, Topic, Tx};
 use secrecy::SecretString;
 
 /// Messages of one conversation handed out at once.
@@ -121,9 +121,7 @@ impl LocalControl {
                     } => {
                         let id = provider_message_id.as_deref();
                         outbox::delivered(tx, &lane, &outbox_id, id).await?;
-                        // With its last row the lane's lease is over.
-                        let beats = outbox::extend(tx, &policies.outbox, &[lane]).await?;
-                        return Ok(!beats.contains(&queue::Beat::Lost));
+                        return goes_on(tx, &policies.outbox, lane).await;
                     }
                     Sent::Retry {
                         reason,
@@ -137,10 +135,10 @@ impl LocalControl {
                 };
                 let (policy, error) = (&policies.outbox, reason.as_str());
                 let failed = outbox::failed(tx, policy, &ids, &lane, &outbox_id, error, retry);
-                Ok(match failed.await? {
-                    Failed::Retrying { .. } => false,
-                    Failed::GaveUp | Failed::AlreadySettled => true,
-                })
+                match failed.await? {
+                    Failed::Retrying { .. } => Ok(false),
+                    Failed::GaveUp | Failed::AlreadySettled => goes_on(tx, policy, lane).await,
+                }
             })
         })
         .await
@@ -150,4 +148,14 @@ impl LocalControl {
         self.leased(move |tx| Box::pin(async move { outbox::release(tx, &lane).await }))
             .await
     }
+}
+
+/// Whether rows are left under the lane's lease, which then lasts anew: with the last row it is over.
+async fn goes_on(
+    tx: &mut Tx,
+    policy: &outbox::Policy,
+    lane: LaneLease,
+) -> Result<bool, LeaseError> {
+    let beats = outbox::extend(tx, policy, &[lane]).await?;
+    Ok(!beats.contains(&queue::Beat::Lost))
 }

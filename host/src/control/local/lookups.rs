@@ -79,11 +79,12 @@ impl LocalControl {
         lease: Lease,
         owner: KvOwner,
         key: String,
+        call: String,
     ) -> Result<(), ControlError> {
         self.leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                Ok(key_value::delete(tx, &lease, &owner, &key).await?)
+                Ok(key_value::delete(tx, &lease, &owner, &key, &call).await?)
             })
         })
         .await
@@ -116,13 +117,17 @@ impl LocalControl {
         query: String,
         limit: u32,
     ) -> Result<Vec<MemoryHit>, ControlError> {
-        self.read_leased(move |tx| {
+        let documents = self.read_leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                Ok(memory::search(tx, &lease, &query, limit).await?)
+                Ok(memory::documents(tx, &lease).await?)
             })
-        })
-        .await
+        });
+        let documents = documents.await?;
+        let ranked = tokio::task::spawn_blocking(move || memory::rank(&documents, &query, limit));
+        ranked
+            .await
+            .map_err(|error| ControlError::Unavailable(error.to_string()))
     }
 
     pub(super) async fn memory_lines(

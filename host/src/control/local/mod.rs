@@ -12,15 +12,14 @@ use super::{
     Beat, ClaimRequest, Claims, Completion, ControlError, ControlPlane, Delivery, DeliveryBatch,
     DeliveryRequest, Failure, LaneLease, Sent, Settled,
 };
-use crate::artifacts::Platform;
 use crate::clock::Ids;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
 };
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
-use crate::queue::{self, EnqueueError, LeaseError};
-use crate::secrets::{MasterKey, SecretError};
+use crate::queue::{self, LeaseError};
+use crate::secrets::MasterKey;
 use crate::store::{Db, Listener, StoreError, Topic};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -75,6 +74,7 @@ impl LocalControl {
     /// Begin to wait for `topic`, for at most `wait`; before the first look, so that nothing is missed in between.
     fn waiting(&self, topic: Topic, wait: Duration) -> Waiting {
         Waiting {
+            topic,
             deadline: Instant::now() + wait,
             listener: self.db.signals().listen(topic),
         }
@@ -89,17 +89,20 @@ impl LocalControl {
         if left.is_zero() || self.closing.is_cancelled() {
             return Ok(false);
         }
-        let due = self.next_change().await?.unwrap_or(left);
+        let due = self.next_change(waiting.topic).await?.unwrap_or(left);
         let longest = left.min(self.policies.poll).min(due.max(SHORTEST_WAIT));
         self.closing
             .run_until_cancelled(waiting.listener.changed(longest))
             .await;
-        Ok(true)
+        Ok(!self.closing.is_cancelled())
     }
 
-    async fn next_change(&self) -> Result<Option<Duration>, ControlError> {
-        let work = self.db.read(|tx| Box::pin(queue::next_change(tx))).await;
-        work.map_err(|error: StoreError| error.into())
+    async fn next_change(&self, topic: Topic) -> Result<Option<Duration>, ControlError> {
+        let next: Result<_, StoreError> = self
+            .db
+            .read(move |tx| Box::pin(queue::next_change(tx, topic)))
+            .await;
+        Ok(next?)
     }
 }
 
@@ -108,23 +111,32 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
 /// A claim that has found nothing so far.
 struct Waiting {
+    topic: Topic,
     deadline: Instant,
     listener: Listener,
 }
 
 impl From<StoreError> for ControlError {
+    /// What passes by itself is worth asking again; what does not is refused, with the reason in the log: a guest may
+    /// see the answer, and rows are nobody's business there.
     fn from(error: StoreError) -> Self {
-        let mut text = error.to_string();
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(next) = cause.source() {
-            text.push_str(": ");
-            text.push_str(&next.to_string());
-            cause = next;
+        let passing = error.is_passing();
+        let mut reason = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            reason.push_str(": ");
+            reason.push_str(&next.to_string());
+            cause = next.source();
         }
-        match error {
-            // The row will be no better the next time.
-            StoreError::Corrupt { .. } => Self::Refused(text),
-            _ => Self::Unavailable(text),
+        tracing::error!(
+            reason,
+            passing,
+            "the database did not do what it was asked to"
+        );
+        if passing {
+            Self::Unavailable("the database did not answer".to_owned())
+        } else {
+            Self::Refused("the database refused what was to be stored or read".to_owned())
         }
     }
 }
@@ -144,24 +156,6 @@ impl From<hydration::HydrateError> for ControlError {
             hydration::HydrateError::Lease(error) => error.into(),
             hydration::HydrateError::Store(error) => error.into(),
             hydration::HydrateError::AgentDisabled => Self::Refused(error.to_string()),
-        }
-    }
-}
-
-impl From<SecretError> for ControlError {
-    fn from(error: SecretError) -> Self {
-        match error {
-            SecretError::Store(error) => error.into(),
-            SecretError::Seal { .. } | SecretError::Open { .. } => Self::Refused(error.to_string()),
-        }
-    }
-}
-
-impl From<EnqueueError> for ControlError {
-    fn from(error: EnqueueError) -> Self {
-        match error {
-            EnqueueError::Store(error) => error.into(),
-            refused => Self::Refused(refused.to_string()),
         }
     }
 }
@@ -249,9 +243,15 @@ impl ControlPlane for LocalControl {
         lease: &Lease,
         owner: &KvOwner,
         key: &str,
+        call: &str,
     ) -> Result<(), ControlError> {
-        self.kv_remove(lease.clone(), owner.clone(), key.to_owned())
-            .await
+        self.kv_remove(
+            lease.clone(),
+            owner.clone(),
+            key.to_owned(),
+            call.to_owned(),
+        )
+        .await
     }
 
     async fn kv_list(

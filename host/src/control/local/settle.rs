@@ -48,6 +48,7 @@ impl LocalControl {
                 });
                 messages.extend_from_slice(appended);
                 history::append(tx, &lease, now, &messages).await?;
+                key_value::forget_calls(tx, &lease).await?;
                 key_value::store_conversation(tx, &lease, now, kv).await?;
                 if let Some(note) = &completion.memory_note {
                     memory::append(tx, &lease, now, note, remembered).await?;
@@ -102,7 +103,10 @@ impl LocalControl {
                     queue::fail(tx, &policies.queue, &ids, &lease, &reason, retry).await?;
                 Ok::<_, LeaseError>(match outcome {
                     FailOutcome::Requeued { after } => Settled::Requeued(after),
-                    FailOutcome::DeadLettered => Settled::DeadLettered,
+                    FailOutcome::DeadLettered => {
+                        key_value::forget_calls(tx, &lease).await?;
+                        Settled::DeadLettered
+                    }
                 })
             })
         })

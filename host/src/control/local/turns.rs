@@ -1,10 +1,10 @@
 //! Claims, heartbeats, and what a turn begins with.
 
 use super::LocalControl;
-use crate::artifacts::{self, Platform};
+use crate::artifacts;
 use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
 use crate::domain::{Digest, Lease, WorkerId};
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
 use crate::store::{StoreError, Topic, Tx, Work};
@@ -71,13 +71,31 @@ impl LocalControl {
     }
 
     pub(super) async fn hydrate_turn(&self, lease: Lease) -> Result<Bundle, ControlError> {
-        let policies = self.policies.clone();
-        let bundle = self.db.write(move |tx| {
-            Box::pin(async move { hydration::hydrate(tx, &policies.hydration, &lease).await })
-        });
-        bundle
-            .await
-            .map_err(|error: hydration::HydrateError| error.into())
+        // Stored by itself and first: whatever goes wrong from here on counts as an attempt.
+        let starting = lease.clone();
+        let started =
+            self.leased(move |tx| Box::pin(async move { queue::start(tx, &starting).await }));
+        let started = started.await?;
+        let (policies, hydrated) = (self.policies.clone(), lease.clone());
+        let bundle: Result<_, hydration::HydrateError> = self
+            .db
+            .read(move |tx| {
+                Box::pin(async move {
+                    hydration::hydrate(tx, &policies.hydration, &hydrated, started).await
+                })
+            })
+            .await;
+        let (bundle, built) = bundle?;
+        if let Some(built) = built {
+            let stored = self.leased(move |tx| {
+                Box::pin(async move {
+                    queue::check(tx, &lease).await?;
+                    Ok(built.store(tx, &lease).await?)
+                })
+            });
+            stored.await?;
+        }
+        Ok(bundle)
     }
 
     pub(super) async fn snapshot_of(
@@ -107,15 +125,19 @@ impl LocalControl {
         let found = self.read_leased(move |tx| {
             Box::pin(async move {
                 queue::check(tx, &lease).await?;
-                if !artifacts::may_use(tx, &lease, digest).await? {
-                    return Ok(None);
-                }
-                Ok(artifacts::compiled(tx, digest, &wanted).await?)
+                let usable = artifacts::may_use(tx, &lease, digest).await?;
+                Ok((usable, artifacts::compiled(tx, digest, &wanted).await?))
             })
         });
-        let artifact = found.await?.and_then(|row| row.artifact(digest, &platform));
+        let (usable, row) = found.await?;
+        if !usable {
+            // The agent has changed since the bundle was made; the next one names what it has now.
+            let reason = format!("the component {digest} is not this agent's any more");
+            return Err(ControlError::Unavailable(reason));
+        }
+        let artifact = row.and_then(|row| row.artifact(digest, &platform));
         artifact.ok_or_else(|| {
-            let reason = "is not compiled for this worker, or not this agent's; upload it again";
+            let reason = "is not compiled for this worker's version; import it again";
             ControlError::Refused(format!("the component {digest} {reason}"))
         })
     }

@@ -6,6 +6,9 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 
+/// The longest query, bytes: searching takes longer with each of its words.
+const QUERY_BYTES: usize = 1_024;
+
 /// Why an operation did not happen; the guest is told.
 enum Refusal {
     Denied,
@@ -70,6 +73,10 @@ impl HostCall for Search {
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         if let Err(refusal) = may_read(scope) {
             return Ok(Err(refusal));
+        }
+        if self.query.len() > QUERY_BYTES {
+            let text = format!("a query has at most {QUERY_BYTES} bytes");
+            return Ok(Err(Refusal::Refused(text)));
         }
         let limit = self.limit.min(scope.limits().memory_hits);
         let lookups = scope.session.lookups.as_ref();

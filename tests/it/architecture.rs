@@ -1,0 +1,154 @@
+//! Data flows one way: which folder of the host may know which.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
+/// beside `domain`, `config` and `clock`.
+const MAY_USE: [(&str, &[&str]); 19] = [
+    (
+        "cli",
+        &[
+            "app",
+            "artifacts",
+            "engine",
+            "identity",
+            "outbox",
+            "queue",
+            "secrets",
+            "store",
+            "workspace",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "artifacts",
+            "control",
+            "engine",
+            "hydration",
+            "ingress",
+            "outbox",
+            "queue",
+            "reply",
+            "secrets",
+            "store",
+            "worker",
+        ],
+    ),
+    // Enqueue only: a webhook reaches no engine and no reply.
+    ("ingress", &["identity", "queue", "store"]),
+    // No store: a worker has no database.
+    ("worker", &["control", "engine", "hydration", "reply"]),
+    (
+        "control",
+        &[
+            "artifacts",
+            "engine",
+            "hydration",
+            "identity",
+            "outbox",
+            "queue",
+            "reply",
+            "secrets",
+            "state",
+            "store",
+        ],
+    ),
+    ("workspace", &["artifacts", "store"]),
+    ("artifacts", &["engine", "store"]),
+    ("hydration", &["queue", "state", "store"]),
+    ("outbox", &["queue", "store"]),
+    ("queue", &["store"]),
+    ("state", &["store"]),
+    ("identity", &["store"]),
+    ("secrets", &["store"]),
+    // No store, no queue, no secrets: what a guest can reach has none of them.
+    ("engine", &[]),
+    ("reply", &[]),
+    ("store", &[]),
+    ("clock", &[]),
+    ("config", &[]),
+    ("domain", &[]),
+];
+const ANYONE: [&str; 3] = ["domain", "config", "clock"];
+
+#[test]
+fn every_use_of_one_folder_by_another_is_a_known_one() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
+    let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    visit(&source, &source, &mut used);
+    let known: BTreeMap<&str, &[&str]> = MAY_USE.into_iter().collect();
+    for (folder, uses) in &used {
+        let Some(allowed) = known.get(folder.as_str()) else {
+            panic!("{folder} is new: say above what it may use");
+        };
+        for other in uses {
+            assert!(
+                allowed.contains(&other.as_str()) || ANYONE.contains(&other.as_str()),
+                "{folder} uses {other}: is that an arrow back?"
+            );
+        }
+    }
+    assert_eq!(used.len(), MAY_USE.len(), "a folder above is gone");
+}
+
+#[test]
+fn no_folder_is_used_by_one_that_it_uses() {
+    let place = |name: &str| {
+        MAY_USE
+            .iter()
+            .position(|(folder, _)| *folder == name)
+            .expect(name)
+    };
+    for (folder, uses) in MAY_USE {
+        for other in uses {
+            assert!(
+                place(folder) < place(other),
+                "{folder} uses {other}, which comes before it"
+            );
+        }
+    }
+}
+
+/// Collect, for each folder, the names after `crate::` in its code.
+fn visit(root: &Path, folder: &Path, used: &mut BTreeMap<String, BTreeSet<String>>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            visit(root, &path, used);
+            continue;
+        }
+        let relative = path.strip_prefix(root).expect("within the source");
+        let first = relative.components().next().expect("a name");
+        let name = first
+            .as_os_str()
+            .to_str()
+            .expect("text")
+            .trim_end_matches(".rs")
+            .to_owned();
+        if name == "lib" || name == "main" {
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).expect("source");
+        let uses = used.entry(name.clone()).or_default();
+        for line in code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
+            for after in line.split("crate::").skip(1) {
+                let end = after.find(|c: char| !c.is_alphanumeric() && c != '_');
+                let other = &after[..end.unwrap_or(after.len())];
+                if MAY_USE.iter().any(|(folder, _)| *folder == other) && other != name {
+                    uses.insert(other.to_owned());
+                }
+            }
+        }
+        // Grouped imports name folders without `crate::` before each: one import a line instead.
+        assert!(
+            !code.contains("use crate::{"),
+            "{}: one `use crate::...` a folder",
+            path.display()
+        );
+    }
+}
