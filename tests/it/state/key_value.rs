@@ -84,7 +84,7 @@ store_cases! {
             for number in 0..20 {
                 let (queue, lease, key) = (Arc::clone(&queue), lease.clone(), key.clone());
                 writes.spawn(async move {
-                    set(&queue, &lease, write(&key, Some(stored), &format!("call{number}"))).await
+                    set(&queue, &lease, write(&key, Some(stored), &format!("{key} call{number}"))).await
                 });
             }
             let answers = writes.join_all().await;
