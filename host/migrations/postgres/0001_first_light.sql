@@ -35,7 +35,9 @@ CREATE TABLE compiled_components (
 
 -- Agents (`agentProfiles`). `held_*` is set while the agent waits for a person; its messages wait with it.
 -- `resuming` is set from the resume until the last of its held conversations has been let go.
--- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since.
+-- `snapshot_digest` is NULL while something the compiled snapshot is made of has changed since; each such change raises
+-- `content_version`, so that a snapshot built before the change does not become the current one after it. `kv_version`
+-- counts the agent's key-value writes.
 CREATE TABLE agent_profiles (
     tenant_id       TEXT COLLATE "C" NOT NULL REFERENCES tenants (tenant_id),
     agent_key       TEXT COLLATE "C" NOT NULL,

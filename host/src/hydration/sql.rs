@@ -148,6 +148,9 @@ pub(super) async fn snapshot_put(
         WHERE tenant_id = $1 AND agent_key = $2 AND digest NOT IN (
             SELECT digest FROM hydration_snapshots WHERE tenant_id = $1 AND agent_key = $2
             ORDER BY built_at DESC LIMIT 8)";
+    // Two turns that each drop what the other has just built would wait for each other.
+    let (tenant, agent) = (lease.tenant_id.as_str(), lease.agent_key.as_str());
+    tx.one_at_a_time(&["snapshot", tenant, agent]).await?;
     on_tx!(tx, |conn| {
         sqlx::query(PUT)
             .bind(&lease.tenant_id)

@@ -103,8 +103,11 @@ impl Postgres {
         let task = tokio::spawn(async move { db.run(work).await }.in_current_span());
         match task.await {
             Ok(answer) => answer,
-            Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
-            Err(_) => Err(StoreError::Closed.into()),
+            Err(stopped) => {
+                // By a panic, which is that caller's alone, or by the end of the runtime; the server rolls back.
+                tracing::error!(%stopped, "a write stopped; it is undone");
+                Err(StoreError::Closed.into())
+            }
         }
     }
 

@@ -115,8 +115,9 @@ impl Tx {
     }
 
     /// Until this transaction ends, no other that asks for the same name goes on. For what no row stands for yet: what
-    /// two could make at once. So that no two transactions wait for each other, a name is asked for before every lock of a
-    /// row, or after all of them. Free on SQLite, where writers are one after another.
+    /// two could make at once. So that no two transactions wait for each other, a name of something that arrives is
+    /// asked for before any row is locked, and one of an agent's things between its conversation and its own row. Free on
+    /// SQLite, where writers are one after another.
     ///
     /// # Errors
     /// Where the database does not answer.

@@ -73,30 +73,28 @@ factory_cases! {
         assert_eq!(scalar(&factory, versions).await, "1");
         worker.stop().await;
     }
-}
 
-#[tokio::test]
-async fn an_agent_of_a_thousand_notes_still_knows_who_it_is() {
-    let factory = Factory::new().await;
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::create_dir(folder.path().join("memory")).expect("a folder");
-    for name in ["AGENTS.md", "SOUL.md", "MEMORY.md"] {
-        std::fs::write(folder.path().join(name), format!("The {name}.")).expect("a file");
-    }
-    for number in 0..1_000 {
-        let note = format!("memory/2023-11-13-{number:04}.md");
-        std::fs::write(folder.path().join(note), "A note about bread.").expect("a file");
-    }
-    factory.agent("ada", "hostile-engine", folder.path()).await;
-    let _worker = factory.work();
-    let described = factory.ask("ada", "chat", "describe").await;
-    for shown in [
-        "AGENTS.md",
-        "SOUL.md",
-        "MEMORY.md",
-        "memory/2023-11-13-0999.md",
-    ] {
-        assert!(described.contains(shown), "no {shown}: {described}");
+    async fn an_agent_of_a_thousand_notes_still_knows_who_it_is(factory) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("memory")).expect("a folder");
+        for name in ["AGENTS.md", "SOUL.md", "MEMORY.md"] {
+            std::fs::write(folder.path().join(name), format!("The {name}.")).expect("a file");
+        }
+        for number in 0..1_000 {
+            let note = format!("memory/2023-11-13-{number:04}.md");
+            std::fs::write(folder.path().join(note), "A note about bread.").expect("a file");
+        }
+        factory.agent("ada", "hostile-engine", folder.path()).await;
+        let _worker = factory.work();
+        let described = factory.ask("ada", "chat", "describe").await;
+        for shown in [
+            "AGENTS.md",
+            "SOUL.md",
+            "MEMORY.md",
+            "memory/2023-11-13-0999.md",
+        ] {
+            assert!(described.contains(shown), "no {shown}: {described}");
+        }
     }
 }
 

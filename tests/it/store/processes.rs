@@ -2,6 +2,7 @@
 
 use agent_factory::store::{Db, StoreError, Topic};
 use agent_factory_tests::database::TestDatabase;
+use agent_factory_tests::on_either;
 use std::time::Duration;
 
 /// How long any one event may take before the test gives up on it.
@@ -91,6 +92,35 @@ async fn a_transaction_with_a_failed_statement_is_not_taken_for_a_commit() {
     );
     let resuming = "SELECT count(*) FROM agent_profiles WHERE updated_at > 0";
     assert_eq!(queue.test.number(resuming).await, 0);
+}
+
+#[tokio::test]
+async fn what_the_server_cut_short_may_succeed_the_next_time_and_what_it_refused_not() {
+    let Some(test) = TestDatabase::postgres().await else {
+        return;
+    };
+    for (statement, passing) in [
+        ("SELECT pg_terminate_backend(pg_backend_pid())", true),
+        (
+            "INSERT INTO tenants (tenant_id, created_at) VALUES ('one', 0), ('one', 0)",
+            false,
+        ),
+        ("SELECT 1 / 0", false),
+    ] {
+        let failed: Result<(), StoreError> = test
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    Ok(on_either!(tx, |conn| sqlx::query(statement)
+                        .execute(conn)
+                        .await
+                        .map(drop))?)
+                })
+            })
+            .await;
+        let error = failed.unwrap_err();
+        assert_eq!(error.is_passing(), passing, "{statement}: {error:?}");
+    }
 }
 
 #[tokio::test]
