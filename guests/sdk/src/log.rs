@@ -1,5 +1,5 @@
 //! Lines in the receipt of this call. Bounded in number and length: over that they are dropped and
-//! counted. Secret values are redacted.
+//! counted.
 
 use crate::host;
 

@@ -106,7 +106,7 @@ impl Turn {
         self.held.call_tools(requests)
     }
 
-    /// What the person sees meanwhile: the reply so far. Throttled, redacted; losing it harms
+    /// What the person sees meanwhile: the reply so far. Throttled; losing it harms
     /// nothing.
     pub fn progress(&self, partial: &str) {
         self.held.progress(partial);

@@ -68,7 +68,7 @@ Examples:
   agent-factory dev --workspace ./my-agent --engine offline.wasm
   agent-factory dev --workspace ./my-agent --engine offline.wasm --once \"calculate 6 * 7\"
 
-The state folder holds the database and the master key. Delete it to begin anew.")]
+The state folder holds the master key and, unless `database.url` names another, the database. Delete it to begin anew.")]
 pub(super) struct Dev {
     /// An OpenClaw workspace: AGENTS.md, SOUL.md, memory/, skills/. Imported at every start; what the agent wrote since
     /// is kept.
@@ -101,7 +101,7 @@ impl Dev {
     }
 
     /// The configuration with what `dev` is for as its defaults: state in one folder, a port of its own, the double of
-    /// the Bot API. A configuration file and the environment come before all but the state's place.
+    /// the Bot API. A configuration file and the environment come before all of that.
     pub(super) fn load(&self) -> anyhow::Result<Config> {
         let mut environment: Vec<(String, String)> = config::process_environment().collect();
         let file_given = self.config.config.is_some();
@@ -114,9 +114,11 @@ impl Dev {
         usual("server.listen", "127.0.0.1:8787".to_owned());
         usual("telegram.api_base", "http://127.0.0.1:8081".to_owned());
         let mut config = Config::load(self.config.config.as_deref(), environment.into_iter())?;
-        let database = self.state.join("agent-factory.db");
-        let url = format!("sqlite://{}", database.display());
-        config.database.url = url.parse().context("use the state folder")?;
+        if config.database.url == Config::default().database.url {
+            let database = self.state.join("agent-factory.db");
+            let url = format!("sqlite://{}", database.display());
+            config.database.url = url.parse().context("use the state folder")?;
+        }
         if config.secrets.master_key.is_none() {
             config.secrets.master_key_file = Some(self.state.join("master.key"));
         }

@@ -32,7 +32,7 @@ pub enum ReceiptOutcome {
     Cancelled,
 }
 
-/// One line a guest logged; secrets are redacted before it gets here.
+/// One line a guest logged. No secret value reaches a guest, so none can be in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptLine {
     /// `trace` to `error`.

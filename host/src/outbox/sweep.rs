@@ -5,8 +5,7 @@ use crate::domain::{ConversationId, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 
 /// Do what time does by itself: let lanes fall due, and take back those whose lease has ended. Every claim does so
-/// first; a timer does so while nobody claims. Bounded by the policy; answers whether it stopped at a bound with
-/// more to do.
+/// first. Bounded by the policy; answers whether it stopped at a bound with more to do.
 ///
 /// # Errors
 /// Where the database fails.

@@ -25,8 +25,8 @@ pub struct Swept {
 }
 
 /// Do what time does by itself: let heads fall due, take back work whose lease has ended, let resumed agents'
-/// conversations go. Every claim does so first; a timer does so while nobody claims. Bounded by the policy's
-/// `promote_batch` and `sweep_batch`.
+/// conversations go. Every claim does so first, so what fell due while no worker was there is done by the first that
+/// comes. Bounded by the policy's `promote_batch` and `sweep_batch`.
 ///
 /// # Errors
 /// Where the database fails.
