@@ -25,9 +25,9 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("hydration.history_bytes", 1 << 10, 64 << 20, "bytes"),
 ];
 
-/// What goes into an agent's prompt, and how much of it (`[hydration]`). In the reference most of
-/// these were written down and never enforced; here what is beyond a bound is cut, and the receipt
-/// of the turn says so.
+/// What goes into an agent's prompt, and how much of it (`[hydration]`). A document beyond its bound is cut, with a notice
+/// in its place. `max_context_tokens`, `documents_max` and `snapshot_cache_bytes` are the reference's and are only checked:
+/// this version bounds by characters, by the named documents, and by `snapshot_cache_entries`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hydration {
