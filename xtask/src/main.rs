@@ -52,7 +52,7 @@ enum Command {
 
     /// Builds every engine and skill of the workspace as a WebAssembly component.
     ///
-    /// The components land in `<target folder>/guests/<package>.wasm`.
+    /// The components land in `<target folder>/guests/<package>.wasm`, those of skills in their skill folders, too.
     Guests,
 
     /// Sets up and starts the whole system in one process, with a demo agent to chat with.
@@ -138,6 +138,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Guests => {
             setup::require_target()?;
             guests::build(&workspace, cargo::Noise::Progress)?;
+            guests::place_in_skill_folders(&workspace)?;
         }
         Command::Dev { arguments } => dev::exec(&workspace, &arguments)?,
         Command::Test { arguments } => return suite::run(&workspace, &arguments),
