@@ -6,6 +6,7 @@ mod engine;
 mod flow;
 mod identity;
 mod outbox;
+mod packaging;
 mod queue;
 mod readme;
 mod state;
