@@ -13,8 +13,8 @@ mod engine {
         exports: { default: async },
         with: {
             "agent-factory:guest/turns.turn": crate::engine::capabilities::TurnHandle,
-            "agent-factory:guest/model.endpoint": crate::engine::capabilities::NoModel,
-            "agent-factory:guest/model.exchange": crate::engine::capabilities::NoModel,
+            "agent-factory:guest/model.endpoint": crate::engine::capabilities::EndpointHandle,
+            "agent-factory:guest/model.exchange": crate::engine::capabilities::ExchangeHandle,
         },
     });
 }

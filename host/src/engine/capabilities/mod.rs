@@ -16,7 +16,10 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 #[expect(unreachable_pub, reason = "generated code re-exports them")]
-pub use {model::NoModel, turn::TurnHandle};
+pub use {
+    model::{EndpointHandle, ExchangeHandle},
+    turn::TurnHandle,
+};
 
 /// The packages of WASI that a component may import; they link, and what has no grant leads nowhere.
 pub(super) const WASI: [&str; 6] = [
