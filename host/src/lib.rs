@@ -21,5 +21,6 @@ pub mod artifacts;
 pub mod workspace;
 pub mod config;
 pub mod clock;
+pub mod api;
 pub mod app;
 pub mod cli;

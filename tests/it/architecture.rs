@@ -9,6 +9,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
+            "api",
             "app",
             "artifacts",
             "engine",
@@ -23,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     (
         "app",
         &[
+            "api",
             "artifacts",
             "control",
             "engine",
@@ -34,6 +36,21 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "secrets",
             "store",
             "worker",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "artifacts",
+            "control",
+            "engine",
+            "identity",
+            "outbox",
+            "queue",
+            "secrets",
+            "state",
+            "store",
+            "workspace",
         ],
     ),
     // Enqueue only: a webhook reaches no engine and no reply.

@@ -12,6 +12,7 @@ mod model;
 mod payload;
 mod prompt;
 mod receipt;
+mod secret_value;
 mod state;
 mod time;
 mod tool;
@@ -20,7 +21,7 @@ pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
-    SkillName, TenantId, WorkerId,
+    SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
@@ -28,6 +29,7 @@ pub use model::{AgentModel, AgentModels, BaseUrl, ModelApi, ModelError, ModelNam
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
 pub use receipt::{Invocation, ModelTokens, ModelUsage, Receipt, ReceiptLine, ReceiptOutcome};
+pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};
