@@ -4,6 +4,7 @@ use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
 use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
+use crate::egress::{Egress, SystemLookup};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
 use crate::ingress::{self, Ingress};
@@ -84,7 +85,8 @@ impl App {
         };
         let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
-        let host = ComponentHost::new(config.limits.clone(), signer.verifier())?;
+        let egress = Egress::new(config.egress.clone(), Arc::new(SystemLookup))?;
+        let host = ComponentHost::new(config.limits.clone(), signer.verifier(), egress)?;
         let compiler = Compiler {
             program,
             limits: config.limits.clone(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "api",
             "artifacts",
             "control",
+            "egress",
             "engine",
             "hydration",
             "ingress",
@@ -74,7 +75,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
-    ("hydration", &["queue", "state", "store"]),
+    ("hydration", &["queue", "secrets", "state", "store"]),
     ("outbox", &["queue", "store"]),
     ("queue", &["store"]),
     ("state", &["store"]),

@@ -82,11 +82,7 @@ impl ComponentHost {
     ///
     /// # Errors
     /// Where the machine does not give the address space that the limits ask for, or no thread.
-    pub fn new(
-        limits: Limits,
-        trust: ArtifactVerifier,
-        egress: Egress,
-    ) -> Result<Self, HostError> {
+    pub fn new(limits: Limits, trust: ArtifactVerifier, egress: Egress) -> Result<Self, HostError> {
         let engine = runtime::engine(Purpose::Run, &limits)?;
         let slots = |count: u32| {
             let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);

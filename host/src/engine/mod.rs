@@ -62,7 +62,7 @@ pub use compile_child::compile_child_main;
 pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
 pub use host::{ComponentHost, LoadError};
-pub use models::{Credential, TurnModel};
 pub use lookups::{LookupError, Lookups};
+pub use models::{Credential, TurnModel};
 pub use runtime::HostError;
 pub use turn::{Overlay, TurnEnd, TurnFailure, TurnInput, TurnSkill};

@@ -10,8 +10,8 @@ use super::{LookupError, Lookups};
 use crate::config::Limits;
 use crate::domain::Reply;
 use crate::domain::{
-    Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit, MessageId,
-    Receipt, Section, TurnMode,
+    Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit,
+    MessageId, Receipt, Section, TurnMode,
 };
 use crate::egress::{Egress, Redactor};
 use async_trait::async_trait;
@@ -77,10 +77,13 @@ impl Session {
         engine: Digest,
         input: TurnInput,
     ) -> (Self, BTreeMap<String, String>) {
-        let secrets = input.models.iter().filter_map(|model| match &model.credential {
-            Credential::Value(value) => Some(value.reveal()),
-            Credential::None | Credential::Missing(_) => None,
-        });
+        let secrets = input
+            .models
+            .iter()
+            .filter_map(|model| match &model.credential {
+                Credential::Value(value) => Some(value.reveal()),
+                Credential::None | Credential::Missing(_) => None,
+            });
         let session = Self {
             redactor: Redactor::new(secrets),
             engine,

@@ -101,11 +101,13 @@ impl Host for CallState {
 
 impl HostEndpoint for CallState {
     async fn api(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
-        self.ask_endpoint(&endpoint, |it| it.model.api.to_string()).await
+        self.ask_endpoint(&endpoint, |it| it.model.api.to_string())
+            .await
     }
 
     async fn model(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
-        self.ask_endpoint(&endpoint, |it| it.model.model.to_string()).await
+        self.ask_endpoint(&endpoint, |it| it.model.model.to_string())
+            .await
     }
 
     async fn parameters(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
@@ -114,7 +116,8 @@ impl HostEndpoint for CallState {
     }
 
     async fn context_tokens(&mut self, endpoint: Endpoint) -> wasmtime::Result<Option<u32>> {
-        self.ask_endpoint(&endpoint, |it| it.model.context_tokens).await
+        self.ask_endpoint(&endpoint, |it| it.model.context_tokens)
+            .await
     }
 
     async fn open(

@@ -24,12 +24,18 @@ struct Posted {
 pub(super) fn check(body: &str, model: &AgentModel, output_tokens: u32) -> Result<(), BadBody> {
     // An array would be read as the fields in their order.
     if !body.trim_start().starts_with('{') {
-        return Err(BadBody::Malformed("the body of a request is no JSON object".to_owned()));
+        return Err(BadBody::Malformed(
+            "the body of a request is no JSON object".to_owned(),
+        ));
     }
-    let posted: Posted = serde_json::from_str(body)
-        .map_err(|error| BadBody::Malformed(format!("the body of a request cannot be read: {error}")))?;
+    let posted: Posted = serde_json::from_str(body).map_err(|error| {
+        BadBody::Malformed(format!("the body of a request cannot be read: {error}"))
+    })?;
     if posted.model.as_deref() != Some(model.model.as_str()) {
-        let text = format!("the body asks for another model than the endpoint's, {}", model.model);
+        let text = format!(
+            "the body asks for another model than the endpoint's, {}",
+            model.model
+        );
         return Err(BadBody::Malformed(text));
     }
     let asked = posted.max_tokens.max(posted.max_completion_tokens);
@@ -69,7 +75,10 @@ mod tests {
 
     #[test]
     fn a_body_is_an_object_for_the_endpoints_own_model() {
-        assert_eq!(check(r#" {"model":"gpt-x","messages":[]}"#, &model(), 100), Ok(()));
+        assert_eq!(
+            check(r#" {"model":"gpt-x","messages":[]}"#, &model(), 100),
+            Ok(())
+        );
         assert!(refusal(r#"["gpt-x",1,1]"#).contains("no JSON object"));
         assert!(refusal("").contains("no JSON object"));
         assert!(refusal(r#"{"model":"gpt-x""#).contains("cannot be read"));

@@ -48,7 +48,10 @@ mod tests {
         assert_eq!(spent.reserve(&limits), Ok(()));
         assert_eq!(spent.reserve(&limits), Ok(()));
         let error = spent.reserve(&limits).unwrap_err();
-        assert!(error.contains("its 2 requests to models (limits.model_calls)"), "{error}");
+        assert!(
+            error.contains("its 2 requests to models (limits.model_calls)"),
+            "{error}"
+        );
     }
 
     #[test]

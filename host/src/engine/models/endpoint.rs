@@ -45,14 +45,20 @@ pub(in crate::engine) async fn open(
 ) -> Result<Exchange, ModelFailure> {
     let outgoing = prepare(session, model, body)?;
     let Some(egress) = session.egress() else {
-        return Err(ModelFailure::Other("no request can be made here".to_owned()));
+        return Err(ModelFailure::Other(
+            "no request can be made here".to_owned(),
+        ));
     };
     session
         .changes()
         .models
         .reserve(&session.limits)
         .map_err(ModelFailure::OverBudget)?;
-    let mut bill = Bill::new(Arc::clone(session), model.model.clone(), outgoing.body.len());
+    let mut bill = Bill::new(
+        Arc::clone(session),
+        model.model.clone(),
+        outgoing.body.len(),
+    );
     match egress.send(outgoing).await {
         Ok(answer) if (200..300).contains(&answer.status()) => {
             bill.usage.status = Some(answer.status());
@@ -72,7 +78,12 @@ pub(in crate::engine) async fn open(
 /// Name the server in what went wrong before an answer began.
 fn told(session: &Session, model: &TurnModel, failure: ModelFailure) -> ModelFailure {
     let base = &model.model.base_url;
-    let name = |why: String| session.redactor.redact(&format!("{base}: {why}")).into_owned();
+    let name = |why: String| {
+        session
+            .redactor
+            .redact(&format!("{base}: {why}"))
+            .into_owned()
+    };
     match failure {
         ModelFailure::NotConfigured(why) => ModelFailure::NotConfigured(name(why)),
         ModelFailure::Unreachable(why) => ModelFailure::Unreachable(name(why)),
@@ -84,7 +95,10 @@ fn prepare(session: &Session, model: &TurnModel, body: String) -> Result<Outgoin
     let limits = &session.limits;
     let TurnModel { model, credential } = model;
     let Some(path) = api::path(&model.api) else {
-        let text = format!("this host makes no requests by the api {:?}", model.api.as_str());
+        let text = format!(
+            "this host makes no requests by the api {:?}",
+            model.api.as_str()
+        );
         return Err(ModelFailure::NotConfigured(text));
     };
     let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
@@ -170,7 +184,13 @@ async fn refusal(mut answer: Answer, bill: &mut Bill) -> Status {
 /// The vendor's advice, where it is a number; a date is not understood.
 fn retry_after(headers: &HeaderMap) -> Option<u32> {
     let number = |name: &HeaderName| {
-        let value = headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok()?;
+        let value = headers
+            .get(name)?
+            .to_str()
+            .ok()?
+            .trim()
+            .parse::<f64>()
+            .ok()?;
         (value.is_finite() && value >= 0.0).then_some(value)
     };
     let milliseconds = number(&RETRY_AFTER_MS).or_else(|| Some(number(&RETRY_AFTER)? * 1_000.0))?;

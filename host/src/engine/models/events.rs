@@ -57,7 +57,10 @@ impl EventParser {
                 }
                 self.after_return = false;
             }
-            let end = self.pending.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let end = self
+                .pending
+                .iter()
+                .position(|byte| matches!(byte, b'\n' | b'\r'));
             let rest = self.pending.split_to(end.unwrap_or(self.pending.len()));
             if self.size().saturating_add(rest.len()) > self.bytes_max.saturating_add(FIELD_BYTES) {
                 return Err(TooLarge);
@@ -110,7 +113,10 @@ impl EventParser {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
-        let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+        let (name, data) = (
+            std::mem::take(&mut self.name),
+            std::mem::take(&mut self.data),
+        );
         std::mem::take(&mut self.has_data).then_some(Event {
             name: (!name.is_empty()).then_some(name),
             data,
@@ -125,7 +131,10 @@ const FIELD_BYTES: usize = 7;
 mod tests {
     use super::*;
 
-    fn events(pieces: &[&[u8]], bytes_max: usize) -> Result<Vec<(Option<String>, String)>, TooLarge> {
+    fn events(
+        pieces: &[&[u8]],
+        bytes_max: usize,
+    ) -> Result<Vec<(Option<String>, String)>, TooLarge> {
         let mut parser = EventParser::new(bytes_max);
         let mut events = Vec::new();
         for piece in pieces {
@@ -144,17 +153,24 @@ mod tests {
 
     #[test]
     fn names_data_comments_and_other_fields() {
-        let text = ": hello\nevent: delta\nid: 7\nretry: 5\ndata: one\ndata:two\ndata\n\ndata: last\n\n";
+        let text =
+            ": hello\nevent: delta\nid: 7\nretry: 5\ndata: one\ndata:two\ndata\n\ndata: last\n\n";
         let found = events(&[text.as_bytes()], 1_000).unwrap();
         assert_eq!(
             found,
-            [(Some("delta".to_owned()), "one\ntwo\n".to_owned()), (None, "last".to_owned())]
+            [
+                (Some("delta".to_owned()), "one\ntwo\n".to_owned()),
+                (None, "last".to_owned())
+            ]
         );
     }
 
     #[test]
     fn every_line_end_and_a_byte_order_mark() {
-        assert_eq!(datas("data: a\r\n\r\ndata: b\r\rdata: c\n\n"), ["a", "b", "c"]);
+        assert_eq!(
+            datas("data: a\r\n\r\ndata: b\r\rdata: c\n\n"),
+            ["a", "b", "c"]
+        );
         assert_eq!(datas("\u{feff}data: a\n\n"), ["a"]);
         assert_eq!(datas("data:  two spaces\n\n"), [" two spaces"]);
     }
@@ -168,7 +184,8 @@ mod tests {
 
     #[test]
     fn events_are_the_same_however_the_bytes_are_cut() {
-        let text = "event: d\u{e9}lta\r\ndata: \u{1f989}\r\ndata: b\r\n\r\ndata: c\r\rdata: d\n\n".as_bytes();
+        let text = "event: d\u{e9}lta\r\ndata: \u{1f989}\r\ndata: b\r\n\r\ndata: c\r\rdata: d\n\n"
+            .as_bytes();
         let whole = events(&[text], 1_000).unwrap();
         assert_eq!(whole.len(), 3);
         for size in 1..text.len() {
@@ -185,13 +202,20 @@ mod tests {
         let lines = "data: x\n".repeat(51);
         assert_eq!(events(&[lines.as_bytes()], 100), Err(TooLarge));
         let endless = [b'x'; 64];
-        assert_eq!(events(&[&endless, &endless], 100), Err(TooLarge), "no line ever ends");
+        assert_eq!(
+            events(&[&endless, &endless], 100),
+            Err(TooLarge),
+            "no line ever ends"
+        );
         let many = one(100).repeat(1_000);
         assert_eq!(events(&[many.as_bytes()], 100).unwrap().len(), 1_000);
     }
 
     #[test]
     fn what_is_not_utf8_is_replaced() {
-        assert_eq!(events(&[b"data: a\xffb\n\n"], 100).unwrap()[0].1, "a\u{fffd}b");
+        assert_eq!(
+            events(&[b"data: a\xffb\n\n"], 100).unwrap()[0].1,
+            "a\u{fffd}b"
+        );
     }
 }

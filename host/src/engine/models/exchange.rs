@@ -39,7 +39,9 @@ impl Exchange {
     pub(super) fn new(answer: Answer, bill: Bill) -> Self {
         let body = if is_event_stream(&answer) {
             let limit = bill.session.limits.model_event_bytes;
-            Body::Events(EventParser::new(usize::try_from(limit).unwrap_or(usize::MAX)))
+            Body::Events(EventParser::new(
+                usize::try_from(limit).unwrap_or(usize::MAX),
+            ))
         } else {
             Body::Whole
         };
@@ -119,7 +121,9 @@ impl Exchange {
 
 fn is_event_stream(answer: &Answer) -> bool {
     let media_type = answer.headers().get(reqwest::header::CONTENT_TYPE);
-    let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("text/event-stream")
 }
@@ -175,7 +179,10 @@ impl Bill {
     /// never read to its end counts, too.
     fn note(&mut self, data: &str) {
         if let Some(tokens) = usage::reported(&self.model.api, data) {
-            let counted = self.usage.tokens.map_or(0, |before: ModelTokens| before.output);
+            let counted = self
+                .usage
+                .tokens
+                .map_or(0, |before: ModelTokens| before.output);
             let more = tokens.output.saturating_sub(counted);
             self.session.changes().models.add_output_tokens(more);
             self.usage.tokens = Some(tokens);

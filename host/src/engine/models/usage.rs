@@ -68,21 +68,40 @@ mod tests {
     fn the_last_chunk_of_a_stream_and_a_whole_body_are_read_alike() {
         let usage = r#""usage":{"prompt_tokens":7,"completion_tokens":5,"total_tokens":12,
             "prompt_tokens_details":{"cached_tokens":3},"completion_tokens_details":{"reasoning_tokens":2}}"#;
-        let expected = ModelTokens { input: 7, cached_input: 3, output: 5, reasoning: 2 };
+        let expected = ModelTokens {
+            input: 7,
+            cached_input: 3,
+            output: 5,
+            reasoning: 2,
+        };
         assert_eq!(of(&format!(r#"{{"choices":[],{usage}}}"#)), Some(expected));
-        assert_eq!(of(&format!(r#"{{"id":"x","choices":[{{}}],{usage}}}"#)), Some(expected));
+        assert_eq!(
+            of(&format!(r#"{{"id":"x","choices":[{{}}],{usage}}}"#)),
+            Some(expected)
+        );
     }
 
     #[test]
     fn what_the_vendor_does_not_say_is_not_guessed() {
         for data in [
-            "[DONE]", "{}", r#"{"usage":null}"#, r#"{"usage":{}}"#, r#"{"usage":"many"}"#,
-            r#"{"usage":{"prompt_tokens":-1}}"#, r#"{"choices":[{"delta":{"content":"\"usage\""}}]}"#,
+            "[DONE]",
+            "{}",
+            r#"{"usage":null}"#,
+            r#"{"usage":{}}"#,
+            r#"{"usage":"many"}"#,
+            r#"{"usage":{"prompt_tokens":-1}}"#,
+            r#"{"choices":[{"delta":{"content":"\"usage\""}}]}"#,
         ] {
             assert_eq!(of(data), None, "{data}");
         }
         let partly = of(r#"{"usage":{"completion_tokens":5}}"#).unwrap();
         assert_eq!((partly.input, partly.output), (0, 5));
-        assert_eq!(reported(&"my-own".parse().unwrap(), r#"{"usage":{"prompt_tokens":1}}"#), None);
+        assert_eq!(
+            reported(
+                &"my-own".parse().unwrap(),
+                r#"{"usage":{"prompt_tokens":1}}"#
+            ),
+            None
+        );
     }
 }
