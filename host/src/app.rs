@@ -4,7 +4,7 @@ use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
 use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
-use crate::egress::{Egress, SystemLookup};
+use crate::egress::{Egress, Lookup, SystemLookup};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
 use crate::ingress::{self, Ingress};
@@ -85,7 +85,8 @@ impl App {
         };
         let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
-        let egress = Egress::new(config.egress.clone(), Arc::new(SystemLookup))?;
+        let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+        let egress = Egress::new(config.egress.clone(), &lookup)?;
         let host = ComponentHost::new(config.limits.clone(), signer.verifier(), egress)?;
         let compiler = Compiler {
             program,

@@ -5,7 +5,7 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::{
-    engine::agent_factory::guest::turns::Turn,
+    engine::agent_factory::guest::{model, turns::Turn},
     skill::agent_factory::guest::{config, key_value, logging, memory},
 };
 
@@ -13,4 +13,5 @@ pub(crate) use crate::bindings::{
 pub(crate) use crate::testing::{
     FakeTurn as Turn,
     fakes::{config, key_value, logging, memory},
+    model::interface as model,
 };

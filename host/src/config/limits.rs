@@ -69,7 +69,8 @@ pub struct Limits {
     pub tool_ms: u64,
     /// Processor time of one tool call, milliseconds.
     pub tool_cpu_ms: u64,
-    /// Calls from one component call to the host's capabilities (WASI is not counted).
+    /// Calls from one component call to the host's capabilities (WASI and the events of a model's answer are not
+    /// counted).
     pub host_calls: u32,
     /// What one call to the host may copy out of the guest, bytes.
     pub host_call_bytes: u64,

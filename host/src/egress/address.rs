@@ -57,8 +57,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     // Only 2000::/3 is given out; of that, protocol assignments (with Teredo, ORCHID and benchmarks) and
     // documentation are not anybody's address. 3fff::/20 is documentation too.
     let global = (0x2000..0x4000).contains(&a);
-    let special =
-        (a == 0x2001 && b < 0x0200) || (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
+    let special = (a == 0x2001 && (b < 0x0200 || b == 0x0db8)) || (a == 0x3fff && b < 0x1000);
     global && !special
 }
 

@@ -84,9 +84,9 @@ impl Egress {
     ///
     /// # Errors
     /// Where TLS cannot be set up on this machine.
-    pub fn new(config: config::Egress, lookup: Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
+    pub fn new(config: config::Egress, lookup: &Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
         let client = |private_too| {
-            let lookup = Arc::clone(&lookup);
+            let lookup = Arc::clone(lookup);
             Client::builder()
                 .no_proxy()
                 .redirect(Policy::none())

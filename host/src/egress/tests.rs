@@ -31,13 +31,14 @@ impl Lookup for Script {
     }
 }
 
-fn egress(allow: &str, lookup: Arc<dyn Lookup>) -> Egress {
+fn egress(allow: &str, lookup: Arc<impl Lookup>) -> Egress {
+    let lookup: Arc<dyn Lookup> = lookup;
     let config = config::Egress {
         allow_private: serde_json::from_value(allow.into()).unwrap(),
         connect_ms: 300,
         ..config::Egress::default()
     };
-    Egress::new(config, lookup).unwrap()
+    Egress::new(config, &lookup).unwrap()
 }
 
 async fn get(egress: &Egress, url: &str) -> Result<u16, EgressError> {
@@ -103,7 +104,7 @@ async fn a_name_is_looked_up_once_and_what_was_checked_is_what_is_connected_to()
     // The first answer is public (a network for benchmarks of IPv6 would do, too, but this one drops packets),
     // and any later one is private: a second look would connect to it.
     let script = Script::new(&[&["192.0.9.1"], &["127.0.0.1"]]);
-    let egress = egress("", Arc::clone(&script) as Arc<dyn Lookup>);
+    let egress = egress("", Arc::clone(&script));
     let first = get(&egress, "https://rebinding.example/v1").await;
     assert!(
         matches!(first, Err(EgressError::Unreachable(_))),
@@ -143,8 +144,8 @@ async fn serve(answer: &'static str) -> (std::net::SocketAddr, tokio::task::Join
     let serving = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut request = [0; 4_096];
-            let _ = stream.read(&mut request).await;
-            let _ = stream.write_all(answer.as_bytes()).await;
+            stream.read(&mut request).await.ok();
+            stream.write_all(answer.as_bytes()).await.ok();
         }
     });
     (address, serving)
@@ -155,7 +156,7 @@ async fn a_listed_address_is_reached_by_its_exact_name_and_port_only() {
     let (address, _serving) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let port = address.port();
     let script = Script::new(&[&["127.0.0.1"]]);
-    let by_name = egress(&format!("models.internal:{port}"), Arc::clone(&script) as _);
+    let by_name = egress(&format!("models.internal:{port}"), Arc::clone(&script));
     assert_eq!(
         get(&by_name, &format!("http://models.internal:{port}/")).await,
         Ok(200)

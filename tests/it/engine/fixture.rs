@@ -3,7 +3,7 @@
 use super::lookups::FakeLookups;
 use agent_factory::config::{self, Limits};
 use agent_factory::domain::{HistoryMessage, Part, Role, Section, Tool, TurnMode};
-use agent_factory::egress::{Egress, SystemLookup};
+use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
     SkillComponent, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
@@ -51,7 +51,8 @@ pub(crate) fn egress_to(allow_private: &str) -> Egress {
         first_byte_ms: 2_000,
         idle_ms: 2_000,
     };
-    Egress::new(config, Arc::new(SystemLookup)).unwrap()
+    let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+    Egress::new(config, &lookup).unwrap()
 }
 
 pub(crate) fn signer() -> ArtifactSigner {

@@ -71,6 +71,8 @@ struct Next<'a>(&'a mut Exchange);
 impl HostCall for Next<'_> {
     type Answer = Result<Option<Event>, ModelFailure>;
     const NAME: &'static str = "model.exchange.next";
+    /// A long answer has many events; `limits.model_answer_bytes` bounds them.
+    const COUNTED: bool = false;
 
     async fn answer(self, _: &mut Scope) -> Result<Self::Answer, Stop> {
         Ok(self.0.next().await)
