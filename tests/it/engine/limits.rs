@@ -114,9 +114,10 @@ async fn host_calls() {
     assert!(end.outcome.is_ok(), "{:?}", end.outcome);
     assert_eq!(end.receipts[0].host_calls, 10);
     assert_exhausted(&fixture, "call-host 11", "10 times (host_calls)").await;
-    let within = fixture.reply(r#"tool hostile__call_host {"n":10}"#).await;
+    // Two more to learn which tool it is, and its arguments.
+    let within = fixture.reply(r#"tool hostile__call_host {"n":8}"#).await;
     assert!(within.contains("ok called"), "{within}");
-    let beyond = fixture.reply(r#"tool hostile__call_host {"n":11}"#).await;
+    let beyond = fixture.reply(r#"tool hostile__call_host {"n":9}"#).await;
     assert!(beyond.contains("host_calls"), "{beyond}");
 }
 
