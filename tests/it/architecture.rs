@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
@@ -28,6 +28,8 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "engine",
             "hydration",
             "ingress",
+            "leader",
+            "maintenance",
             "outbox",
             "queue",
             "reply",
@@ -55,6 +57,12 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "store",
         ],
     ),
+    (
+        "maintenance",
+        &["hydration", "leader", "outbox", "queue", "state"],
+    ),
+    // What it leads, it does not know.
+    ("leader", &["store"]),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
     ("hydration", &["queue", "state", "store"]),

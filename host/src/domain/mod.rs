@@ -18,8 +18,8 @@ mod tool;
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
-    AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
-    SkillName, TenantId, WorkerId,
+    AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
+    SecretRef, SkillName, TenantId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
