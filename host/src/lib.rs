@@ -24,5 +24,6 @@ pub mod artifacts;
 pub mod workspace;
 pub mod config;
 pub mod clock;
+pub mod api;
 pub mod app;
 pub mod cli;

@@ -5,10 +5,11 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
+            "api",
             "app",
             "artifacts",
             "engine",
@@ -23,6 +24,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     (
         "app",
         &[
+            "api",
             "artifacts",
             "control",
             "engine",
@@ -36,6 +38,21 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "secrets",
             "store",
             "worker",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "artifacts",
+            "control",
+            "engine",
+            "identity",
+            "outbox",
+            "queue",
+            "secrets",
+            "state",
+            "store",
+            "workspace",
         ],
     ),
     // Enqueue only: a webhook reaches no engine and no reply.

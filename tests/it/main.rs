@@ -4,6 +4,7 @@ mod architecture;
 mod crash;
 mod engine;
 mod flow;
+mod identity;
 mod leader;
 mod outbox;
 mod queue;

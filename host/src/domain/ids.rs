@@ -108,6 +108,10 @@ text_id!(
     LeaderId, "a leader id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
 );
 text_id!(
+    /// One API token, by a name that opens nothing.
+    TokenId, "a token id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
+);
+text_id!(
     /// A set of machines that serves some agents and no others.
     Pool, "a pool", 64, "a-z, 0-9 and -", is_slug
 );
@@ -144,6 +148,7 @@ macro_rules! made_id {
 
 made_id!(MessageId, "msg");
 made_id!(OutboxId, "out");
+made_id!(TokenId, "tok");
 made_id!(WorkerId, "wrk");
 made_id!(LeaderId, "ldr");
 

@@ -11,6 +11,7 @@ mod message;
 mod payload;
 mod prompt;
 mod receipt;
+mod secret_value;
 mod state;
 mod time;
 mod tool;
@@ -19,13 +20,14 @@ pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
-    SecretRef, SkillName, TenantId, WorkerId,
+    SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
 pub use receipt::{Invocation, Receipt, ReceiptLine, ReceiptOutcome};
+pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};

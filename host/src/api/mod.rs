@@ -1,0 +1,13 @@
+//! The HTTP API: what operators, tenants, apps and workers may ask of this control plane.
+//!
+//! A handler parses, asks one folder of the host in one transaction, and answers. What it may do is decided before
+//! it runs, by the type of caller it takes ([`Operator`], [`TenantAdmin`], [`App`], [`PoolWorker`]); which status an
+//! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
+
+mod caller;
+mod error;
+mod state;
+
+pub use caller::{App, Operator, PoolWorker, TenantAdmin};
+pub use error::ApiError;
+pub use state::{Api, Parts};
