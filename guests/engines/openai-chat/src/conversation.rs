@@ -164,14 +164,14 @@ fn history(turn: &Turn, bytes_max: usize) -> Vec<Message> {
 fn size(message: &Message) -> usize {
     let parts = message.parts.iter().map(|part| match part {
         Part::Text(text) | Part::Opaque(text) => text.len(),
-        Part::File(file) => file.bytes.len(),
+        Part::File(file) => usize::try_from(file.content.size()).unwrap_or(usize::MAX),
         Part::ToolRequest(request) => request.arguments.len(),
         Part::ToolResult(result) => match &result.outcome {
             Ok(output) => output_text(output).len(),
             Err(error) => error.to_string().len(),
         },
     });
-    parts.sum()
+    parts.fold(0, usize::saturating_add)
 }
 
 fn assistant(text: &str, requests: &[agent_factory_sdk::turn::ToolRequest]) -> Value {
@@ -209,7 +209,7 @@ fn file_content(file: &File) -> Value {
         let url = format!(
             "data:{};base64,{}",
             file.media_type,
-            STANDARD.encode(&file.bytes)
+            STANDARD.encode(file.content.to_vec())
         );
         return json!({ "type": "image_url", "image_url": { "url": url } });
     }
@@ -221,11 +221,11 @@ fn described(file: &File) -> String {
     format!(
         "[{name}, {}, {} bytes: not shown]",
         file.media_type,
-        file.bytes.len()
+        file.content.size()
     )
 }
 
-fn output_text(output: &Output) -> String {
+pub(crate) fn output_text(output: &Output) -> String {
     let pieces = output.content.iter().map(|content| match content {
         Content::Text(text) => text.clone(),
         Content::File(file) => described(file),

@@ -9,6 +9,7 @@
 //! - `request` makes a body of them,
 //! - `answer` puts the pieces of an answer together,
 //! - `ask` tries the agent's models, one after the other,
+//! - `short` bounds what tools say,
 //! - `failure` decides what a failed request means for the turn.
 
 mod answer;
@@ -16,9 +17,10 @@ mod ask;
 mod conversation;
 mod failure;
 mod request;
+mod short;
 
 use agent_factory_sdk::log;
-use agent_factory_sdk::turn::{Message, Mode, Part, Turn, TurnError};
+use agent_factory_sdk::turn::{Message, Mode, Turn, TurnError};
 use answer::{Answer, Finish};
 use ask::Models;
 use conversation::Conversation;
@@ -43,7 +45,7 @@ pub fn run(turn: &Turn) -> Result<(), TurnError> {
     if mode == Mode::Compact {
         conversation.ask_for(SUMMARIZE);
         let answer = models.ask(turn, &conversation, false)?;
-        turn.append(&answer.to_message());
+        turn.append(answer.to_message())?;
         return Ok(());
     }
     loop {
@@ -56,13 +58,13 @@ pub fn run(turn: &Turn) -> Result<(), TurnError> {
         if answer.requests.is_empty() {
             return finish(turn, mode, &answer);
         }
-        let message = answer.to_message();
         conversation.add_answer(&answer);
-        turn.append(&message);
-        let results = turn.call_tools(&answer.requests);
+        turn.append(answer.to_message())?;
+        let results = turn.call_tools(&answer.requests).into_iter();
+        let results: Vec<_> = results.map(short::result).collect();
         conversation.add_results(&results);
-        let parts = results.into_iter().map(Part::from).collect();
-        turn.append(&Message::user(parts));
+        let parts = results.into_iter().map(Into::into);
+        turn.append(Message::user(parts.collect()))?;
     }
 }
 
@@ -89,11 +91,11 @@ fn finish(turn: &Turn, mode: Mode, answer: &Answer) -> Result<(), TurnError> {
         log::warn("the model answered nothing");
         return Ok(());
     }
-    turn.append(&answer.to_message());
+    turn.append(answer.to_message())?;
     let silence = [SILENT, NOTHING_DUE];
     let silent = silence.iter().any(|word| text.eq_ignore_ascii_case(word));
     if !silent && mode != Mode::Flush {
-        turn.reply_text(text);
+        turn.reply_text(text)?;
     }
     Ok(())
 }
