@@ -2,10 +2,10 @@
 //! operation's shape, so that no operation can forget it.
 
 use super::error::ErrorBody;
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, Required,
+    Components, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required,
     ResponseBuilder,
 };
 use utoipa::{PartialSchema as _, ToSchema as _};
@@ -70,7 +70,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 fn complete_operation(path: &str, operation: &mut Operation) {
     for name in names_in(path) {
         let parameters = operation.parameters.get_or_insert_default();
-        if !parameters.iter().any(|known| known.name == name) {
+        let is_known =
+            |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name == name);
+        if !parameters.iter().any(is_known) {
             let description = match name {
                 "tenantId" => "The tenant.",
                 _ => "Which one.",
@@ -81,7 +83,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
                 .required(Required::True)
                 .description(Some(description))
                 .schema(Some(String::schema()));
-            parameters.push(parameter.build());
+            parameters.push(parameter.build().into());
         }
     }
     if !path.starts_with("/v1/") {

@@ -2,7 +2,7 @@
 
 use super::lane::{self, Lane};
 use super::{Api, ApiError, Json, document, health, tenants, tokens};
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::Router;
 use std::sync::Arc;
@@ -52,7 +52,6 @@ fn through(routes: OpenApiRouter<Api>, lane: &Lane) -> OpenApiRouter<Api> {
 )]
 async fn openapi_json(
     axum::Extension(description): axum::Extension<Arc<OpenApi>>,
-    State(_): State<Api>,
 ) -> Json<OpenApi> {
     Json(OpenApi::clone(&description))
 }
