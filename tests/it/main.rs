@@ -1,10 +1,12 @@
 //! The integration tests, one binary.
 
+mod api;
 mod architecture;
 mod crash;
 mod engine;
 mod flow;
 mod identity;
+mod leader;
 mod outbox;
 mod packaging;
 mod queue;

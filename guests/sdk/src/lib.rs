@@ -61,7 +61,8 @@
 //!
 //! # Engines
 //!
-//! An **engine adapter** is one function over a turn, see [`engine`](macro@engine) and [`Turn`].
+//! An **engine adapter** is one function over a turn, see [`engine`](macro@engine) and [`Turn`]. It
+//! reaches the agent's models by [`model`].
 //!
 //! # Tests
 //!
@@ -71,11 +72,14 @@ extern crate self as agent_factory_sdk;
 
 #[doc(hidden)]
 pub mod bindings;
+#[doc(hidden)]
+pub mod blob;
 pub mod config;
 mod host;
 pub mod key_value;
 pub mod log;
 pub mod memory;
+pub mod model;
 mod output;
 pub mod prelude;
 mod schema;
@@ -97,7 +101,7 @@ pub mod testing;
 ///
 /// #[agent_factory_sdk::engine]
 /// fn run(turn: &Turn) -> Result<(), TurnError> {
-///     turn.reply_text("I have no opinion.");
+///     turn.reply_text("I have no opinion.")?;
 ///     Ok(())
 /// }
 /// # fn main() {}
@@ -171,7 +175,7 @@ pub use output::{IntoOutput, Json};
 pub use skill::{Entry, Skill};
 pub use tool::{Context, ToolFunction};
 pub use turn::{Turn, TurnError};
-pub use types::{Output, ToolError};
+pub use types::{Blob, Output, ToolError};
 
 /// What the attributes expand to.
 #[doc(hidden)]

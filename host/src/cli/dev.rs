@@ -5,7 +5,7 @@ use super::{chat, stop};
 use crate::app::App;
 use crate::artifacts::Admitted;
 use crate::clock::Ids;
-use crate::domain::{AgentKey, BotId, SecretRef, TenantId};
+use crate::domain::{AgentKey, AgentModels, BotId, SecretRef, TenantId};
 use crate::engine::ComponentKind;
 use crate::identity::{self, NewBot, WebhookSecret};
 use crate::queue;
@@ -120,8 +120,9 @@ async fn serve(
             Ok(())
         }
     };
-    let ((), served, chatted) = tokio::join!(
+    let ((), led, served, chatted) = tokio::join!(
         worker.run(stop.clone()),
+        app.lead(stop.clone()),
         async {
             let served = app.serve(listener, stop.clone()).await;
             stop.cancel();
@@ -129,6 +130,7 @@ async fn serve(
         },
         chatting
     );
+    led?;
     served.context("serve HTTP")?;
     chatted
 }
@@ -169,6 +171,7 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         time_zone: "UTC".to_owned(),
         runtime_config: BTreeMap::new(),
         secrets_ref: vec![demo.token_ref.clone()],
+        models: AgentModels::default(),
     };
     let import = Import {
         agent,

@@ -10,12 +10,15 @@
 
 mod bounds;
 mod database;
+mod egress;
 mod environment;
 mod error;
 mod hydration;
 mod keys;
+mod leader;
 mod lease;
 mod limits;
+mod maintenance;
 mod outbox;
 mod provider;
 mod queue;
@@ -29,12 +32,15 @@ mod telegram;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;
 pub use keys::variable_of;
+pub use leader::Leader;
 pub use lease::Lease;
 pub use limits::Limits;
+pub use maintenance::Maintenance;
 pub use outbox::Outbox;
 pub use provider::{Provider, ProviderKind};
 pub use queue::Queue;
@@ -69,6 +75,10 @@ pub struct Config {
     pub retry: Retry,
     /// How long a worker owns what it claimed.
     pub lease: Lease,
+    /// How long one process leads the singleton loops.
+    pub leader: Leader,
+    /// What the leading process clears away.
+    pub maintenance: Maintenance,
     /// How many workers there should be.
     pub scaling: Scaling,
     /// What starts and stops workers.
@@ -79,6 +89,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
+    /// Where guests' requests may go.
+    pub egress: Egress,
     /// What one call of a component may take.
     pub limits: Limits,
 }

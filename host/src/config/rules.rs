@@ -50,6 +50,16 @@ const RULES: &[Rule] = &[
         "a lease must not outlive its own cap",
     ),
     at_most(
+        "lease.stale_after_ms",
+        "maintenance.workers_ms",
+        "a worker must count as gone before it is forgotten",
+    ),
+    at_most(
+        "lease.max_total_ms",
+        "maintenance.snapshots_ms",
+        "a turn may ask for its snapshot while its lease lasts",
+    ),
+    at_most(
         "limits.turn_ms",
         "lease.max_total_ms",
         "the longest turn must fit into a lease",
@@ -93,6 +103,16 @@ const RULES: &[Rule] = &[
         "limits.reply_bytes",
         "limits.host_call_bytes",
         "one call to the host must be able to carry a reply",
+    ),
+    at_most(
+        "limits.model_request_bytes",
+        "limits.host_call_bytes",
+        "one call to the host must be able to carry a request to a model",
+    ),
+    at_most(
+        "limits.model_event_bytes",
+        "limits.model_answer_bytes",
+        "an answer must be able to hold an event",
     ),
     at_most(
         "queue.max_payload_bytes",

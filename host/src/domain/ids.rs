@@ -104,6 +104,10 @@ text_id!(
     WorkerId, "a worker id", 128, "A-Z, a-z, 0-9, -, _ and .", is_name
 );
 text_id!(
+    /// One life of one process that stands for the lead of the singleton loops.
+    LeaderId, "a leader id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
+);
+text_id!(
     /// One API token, by a name that opens nothing.
     TokenId, "a token id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
 );
@@ -118,6 +122,14 @@ text_id!(
 text_id!(
     /// The name of a secret (`secretRef`), for example `telegram.botToken.default`.
     SecretRef, "a secretRef", 128, "A-Z, a-z, 0-9, -, _ and .", is_name
+);
+text_id!(
+    /// The wire format of a model server, for example `openai-chat`.
+    ModelApi, "a model's api", 64, "a-z, 0-9 and -", is_slug
+);
+text_id!(
+    /// A vendor's name of a model.
+    ModelName, "a model's name", 256, "visible ASCII", |c| c.is_ascii_graphic()
 );
 text_id!(
     /// A Telegram bot's id: the number before the colon of its token.
@@ -146,6 +158,7 @@ made_id!(MessageId, "msg");
 made_id!(OutboxId, "out");
 made_id!(TokenId, "tok");
 made_id!(WorkerId, "wrk");
+made_id!(LeaderId, "ldr");
 
 impl Default for Pool {
     fn default() -> Self {

@@ -8,6 +8,7 @@ mod grants;
 mod ids;
 mod lease;
 mod message;
+mod model;
 mod payload;
 mod prompt;
 mod receipt;
@@ -19,14 +20,15 @@ mod tool;
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
-    AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
-    SkillName, TenantId, TokenId, WorkerId,
+    AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
+    SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
+pub use model::{AgentModel, AgentModels, BaseUrl, ModelApi, ModelError, ModelName};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
-pub use receipt::{Invocation, Receipt, ReceiptLine, ReceiptOutcome};
+pub use receipt::{Invocation, ModelTokens, ModelUsage, Receipt, ReceiptLine, ReceiptOutcome};
 pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;

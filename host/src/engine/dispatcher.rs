@@ -5,6 +5,7 @@
 //! The files of `capabilities` translate between the guest's types and these, and call
 //! [`Scope::call`]; so counting is done once, and a recording of a turn has one place to be made.
 
+use super::capabilities::BlobBudget;
 use super::log::CallLog;
 use super::session::Session;
 use super::stop::Stop;
@@ -22,6 +23,9 @@ pub(super) trait HostCall: Send {
     /// As records and traces name it: `interface.function`.
     const NAME: &'static str;
 
+    /// Whether it counts for `limits.host_calls`. What has a bound of its own does not.
+    const COUNTED: bool = true;
+
     /// Do it.
     fn answer(self, scope: &mut Scope) -> impl Future<Output = Result<Self::Answer, Stop>> + Send;
 }
@@ -38,6 +42,8 @@ pub(super) struct Scope {
     pub(super) config: BTreeMap<String, String>,
     /// Its log.
     pub(super) log: CallLog,
+    /// What its blobs take.
+    pub(super) blobs: BlobBudget,
     /// Names the call: the same for every attempt.
     id: String,
     host_calls: u32,
@@ -59,6 +65,7 @@ impl Scope {
             grants,
             config,
             log,
+            blobs: BlobBudget::default(),
             id,
             host_calls: 0,
             writes: 0,
@@ -67,7 +74,7 @@ impl Scope {
 
     /// Count a host call and answer it.
     pub(super) async fn call<C: HostCall>(&mut self, call: C) -> wasmtime::Result<C::Answer> {
-        self.host_calls = self.host_calls.saturating_add(1);
+        self.host_calls = self.host_calls.saturating_add(u32::from(C::COUNTED));
         if self.host_calls > self.limits().host_calls {
             self.host_calls = self.limits().host_calls;
             return Err(Stop::host_calls(self.limits()).into());

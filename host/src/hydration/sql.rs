@@ -1,8 +1,8 @@
 //! The statements of hydration. Each names the lease's tenant and agent.
 
 use super::SnapshotSkill;
-use crate::domain::{Digest, DocumentPath, Lease, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::domain::{AgentModels, Digest, DocumentPath, Lease, Timestamp};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
 /// Dated notes that are read to build a prompt.
@@ -13,6 +13,7 @@ pub(super) struct ProfileRow {
     pub(super) time_zone: String,
     engine_digest: String,
     runtime_config: String,
+    models: String,
     snapshot_digest: Option<String>,
     pub(super) content_version: i64,
 }
@@ -24,6 +25,10 @@ impl ProfileRow {
 
     pub(super) fn config(&self) -> Result<BTreeMap<String, String>, StoreError> {
         serde_json::from_str(&self.runtime_config).map_err(StoreError::corrupt("runtime config"))
+    }
+
+    pub(super) fn models(&self) -> Result<AgentModels, StoreError> {
+        serde_json::from_str(&self.models).map_err(StoreError::corrupt("models"))
     }
 
     pub(super) fn snapshot(&self) -> Result<Option<Digest>, StoreError> {
@@ -41,7 +46,8 @@ fn digest(text: &str) -> Result<Digest, StoreError> {
 
 pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<ProfileRow>, StoreError> {
     const SQL: &str = "
-        SELECT time_zone, engine_digest, runtime_config, snapshot_digest, content_version FROM agent_profiles
+        SELECT time_zone, engine_digest, runtime_config, models, snapshot_digest, content_version
+        FROM agent_profiles
         WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
@@ -142,7 +148,7 @@ pub(super) async fn snapshot_put(
     const PUT: &str = "
         INSERT INTO hydration_snapshots (tenant_id, digest, agent_key, body, built_at)
         VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (tenant_id, digest) DO UPDATE SET built_at = excluded.built_at";
+        ON CONFLICT (tenant_id, digest) DO UPDATE SET built_at = excluded.built_at, superseded_at = NULL";
     const PRUNE: &str = "
         DELETE FROM hydration_snapshots
         WHERE tenant_id = $1 AND agent_key = $2 AND digest NOT IN (
@@ -194,6 +200,55 @@ pub(super) async fn snapshot_point(
             .map(drop)
     })?;
     Ok(())
+}
+
+/// From now on, the agent's snapshots other than its current one are kept only for turns that know of them.
+pub(super) async fn snapshots_supersede(
+    tx: &mut Tx,
+    lease: &Lease,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE hydration_snapshots SET superseded_at = $3
+        WHERE tenant_id = $1 AND agent_key = $2 AND superseded_at IS NULL AND digest <> COALESCE((
+            SELECT snapshot_digest FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2), '')";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Forget snapshots superseded before a moment, of any agent; answers how many. The current one of an agent stays,
+/// whatever is noted of it: a turn that makes it current again has its row locked.
+pub(super) async fn snapshots_prune(
+    tx: &mut Tx,
+    before: Timestamp,
+    most: u32,
+) -> Result<u64, StoreError> {
+    const SQL: Sql = Sql {
+        sqlite: "
+        DELETE FROM hydration_snapshots WHERE (tenant_id, digest) IN (
+            SELECT tenant_id, digest FROM hydration_snapshots
+            WHERE superseded_at IS NOT NULL AND superseded_at <= $1 ORDER BY superseded_at LIMIT $2)",
+        postgres: "
+        DELETE FROM hydration_snapshots WHERE (tenant_id, digest) IN (
+            SELECT tenant_id, digest FROM hydration_snapshots
+            WHERE superseded_at IS NOT NULL AND superseded_at <= $1 ORDER BY superseded_at LIMIT $2
+            FOR UPDATE SKIP LOCKED)",
+    };
+    let statement = tx.sql(SQL);
+    Ok(on_tx!(tx, |conn| sqlx::query(statement)
+        .bind(before)
+        .bind(i64::from(most))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 pub(super) async fn snapshot_body(
