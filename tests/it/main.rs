@@ -10,3 +10,4 @@ mod queue;
 mod readme;
 mod state;
 mod store;
+mod workspace;
