@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
@@ -30,6 +30,8 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "engine",
             "hydration",
             "ingress",
+            "leader",
+            "maintenance",
             "outbox",
             "queue",
             "reply",
@@ -72,6 +74,12 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "store",
         ],
     ),
+    (
+        "maintenance",
+        &["hydration", "leader", "outbox", "queue", "state"],
+    ),
+    // What it leads, it does not know.
+    ("leader", &["store"]),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
     ("hydration", &["queue", "state", "store"]),
