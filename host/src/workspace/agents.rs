@@ -2,7 +2,7 @@
 
 use super::engines::{self, EngineChoice};
 use super::error::WorkspaceError;
-use crate::domain::{AgentKey, Digest, Pool, SecretRef, TenantId, Timestamp};
+use crate::domain::{AgentKey, AgentModels, Digest, Pool, SecretRef, TenantId, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
@@ -33,6 +33,8 @@ pub struct Configure {
     pub runtime_config: Option<BTreeMap<String, String>>,
     /// The secrets this agent may name (`secretsRef`).
     pub secrets_ref: Option<Vec<SecretRef>>,
+    /// The models its engine may ask, preferred first.
+    pub models: Option<AgentModels>,
     /// Whose workers run it; not to be changed once there are conversations.
     pub pool: Option<Pool>,
     /// Whether it takes messages.
@@ -60,6 +62,8 @@ pub struct AgentProfile {
     pub runtime_config: BTreeMap<String, String>,
     /// The secrets it may name.
     pub secrets_ref: Vec<SecretRef>,
+    /// The models its engine may ask, preferred first.
+    pub models: AgentModels,
     /// Why it waits for a person, where it does.
     pub held_reason: Option<String>,
     /// When it was made.
@@ -79,6 +83,7 @@ struct Row {
     time_zone: String,
     runtime_config: String,
     secrets_ref: String,
+    models: String,
     held_reason: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -98,6 +103,7 @@ impl Row {
                 .map_err(StoreError::corrupt("runtime config"))?,
             secrets_ref: serde_json::from_str(&self.secrets_ref)
                 .map_err(StoreError::corrupt("secrets ref"))?,
+            models: serde_json::from_str(&self.models).map_err(StoreError::corrupt("models"))?,
             held_reason: self.held_reason,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -145,6 +151,7 @@ pub async fn agent_configure(
             time_zone: wanted.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
             runtime_config: wanted.runtime_config.clone().unwrap_or_default(),
             secrets_ref: wanted.secrets_ref.clone().unwrap_or_default(),
+            models: wanted.models.clone().unwrap_or_default(),
             held_reason: None,
             created_at: now,
             updated_at: now,
@@ -160,6 +167,7 @@ pub async fn agent_configure(
         time_zone,
         runtime_config,
         secrets_ref,
+        models,
         pool,
         enabled,
         engine: _,
@@ -167,6 +175,7 @@ pub async fn agent_configure(
     after.time_zone = time_zone.unwrap_or(after.time_zone);
     after.runtime_config = runtime_config.unwrap_or(after.runtime_config);
     after.secrets_ref = secrets_ref.unwrap_or(after.secrets_ref);
+    after.models = models.unwrap_or(after.models);
     after.pool = pool.unwrap_or(after.pool);
     after.enabled = enabled.unwrap_or(after.enabled);
     if after == before {
@@ -188,7 +197,7 @@ pub async fn agent_configure(
 pub async fn agent(tx: &mut Tx, agent: &AgentId) -> Result<Option<AgentProfile>, StoreError> {
     const SQL: &str = "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               held_reason, created_at, updated_at
+               models, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2";
     profile_by(tx, SQL, agent).await
 }
@@ -205,7 +214,7 @@ pub async fn agents(
 ) -> Result<Vec<AgentProfile>, StoreError> {
     const SQL: &str = "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               held_reason, created_at, updated_at
+               models, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key > $2 ORDER BY agent_key LIMIT $3";
     let rows: Vec<Row> = on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
@@ -227,11 +236,11 @@ pub(super) async fn lock(tx: &mut Tx, agent: &AgentId) -> Result<(), WorkspaceEr
 const LOCKED: Sql = Sql {
     sqlite: "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               held_reason, created_at, updated_at
+               models, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2",
     postgres: "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               held_reason, created_at, updated_at
+               models, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2 FOR NO KEY UPDATE",
 };
 
@@ -255,15 +264,15 @@ async fn profile_by(
 async fn insert(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
     put(tx, SQL, agent, profile).await
 }
 
 async fn update(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {
     const SQL: &str = "
         UPDATE agent_profiles SET pool = $3, version = $4, enabled = $5, engine_name = $6, engine_digest = $7,
-            time_zone = $8, runtime_config = $9, secrets_ref = $10, updated_at = $11,
+            time_zone = $8, runtime_config = $9, secrets_ref = $10, models = $11, updated_at = $12,
             snapshot_digest = NULL, content_version = content_version + 1
         WHERE tenant_id = $1 AND agent_key = $2";
     put(tx, SQL, agent, profile).await
@@ -277,6 +286,7 @@ async fn put(
 ) -> Result<(), StoreError> {
     let runtime_config = json(&profile.runtime_config)?;
     let secrets_ref = json(&profile.secrets_ref)?;
+    let models = json(&profile.models)?;
     on_tx!(tx, |conn| {
         sqlx::query(sql)
             .bind(&agent.tenant_id)
@@ -289,6 +299,7 @@ async fn put(
             .bind(&profile.time_zone)
             .bind(&runtime_config)
             .bind(&secrets_ref)
+            .bind(&models)
             .bind(profile.updated_at)
             .execute(conn)
             .await

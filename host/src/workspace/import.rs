@@ -6,7 +6,7 @@ use super::folder::Bounds;
 use super::skills::{AdmittedSkill, skill_put};
 use super::sql;
 use crate::artifacts;
-use crate::domain::{AgentKey, Digest, DocumentPath, Pool, SecretRef, TenantId};
+use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Pool, SecretRef, TenantId};
 use crate::store::Tx;
 use std::collections::BTreeMap;
 
@@ -29,6 +29,8 @@ pub struct Agent {
     pub runtime_config: BTreeMap<String, String>,
     /// The secrets this agent may name (`secretsRef`).
     pub secrets_ref: Vec<SecretRef>,
+    /// The models its engine may ask, preferred first.
+    pub models: AgentModels,
 }
 
 /// What to store.
@@ -74,6 +76,7 @@ pub async fn import(
         time_zone: &agent.time_zone,
         runtime_config: json(&agent.runtime_config)?,
         secrets_ref: json(&agent.secrets_ref)?,
+        models: json(&agent.models)?,
     };
     let whose = AgentId {
         tenant_id: agent.tenant_id.clone(),
