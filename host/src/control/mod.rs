@@ -16,7 +16,8 @@ pub use messages::{
 };
 
 use crate::domain::{
-    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
+    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, Pool,
+    WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
@@ -63,6 +64,7 @@ pub trait ControlPlane: Send + Sync + 'static {
     async fn heartbeat(
         &self,
         worker: &WorkerId,
+        pool: &Pool,
         leases: &[Lease],
     ) -> Result<Vec<Beat>, ControlError>;
 

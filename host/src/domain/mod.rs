@@ -6,6 +6,7 @@
 mod digest;
 mod grants;
 mod ids;
+pub mod json;
 mod lease;
 mod message;
 mod payload;
@@ -22,7 +23,7 @@ pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
     SkillName, TenantId, TokenId, WorkerId,
 };
-pub use lease::{Fence, Lease, LeaseToken};
+pub use lease::{ClaimId, ClaimIdError, ClaimTry, Fence, Lease, LeaseSeal, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};

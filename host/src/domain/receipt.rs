@@ -43,6 +43,7 @@ pub struct ReceiptLine {
 
 /// What one invocation of a component cost, and what it had to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Receipt {
     /// What was invoked.
     pub invocation: Invocation,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// What one turn needs beside its agent's snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Bundle {
     /// 1 for the first try.
     pub attempt: u32,

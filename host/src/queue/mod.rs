@@ -15,6 +15,7 @@
 //!
 //! - [`enqueue`]: accept a message, once.
 //! - [`claim`]: give due conversations to a worker, tenants in turn.
+//! - [`register`]: a worker is bound to its pool.
 //! - [`start`], [`check`], [`heartbeat`]: what a worker does while it holds one.
 //! - [`complete`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
 //! - [`sweep`]: what time does by itself: falling due, leases that end.
@@ -30,6 +31,7 @@ mod lease;
 mod payload;
 mod policy;
 mod redrive;
+mod repeat;
 mod rows;
 mod settle;
 pub mod sql;
@@ -37,8 +39,9 @@ mod stats;
 mod status;
 mod sweep;
 mod turns;
+mod workers;
 
-pub use claim::{Batch, ClaimRequest, Claimed, MAX_CLAIM, claim};
+pub use claim::{Batch, ClaimError, ClaimRequest, Claimed, MAX_CLAIM, claim};
 pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue};
 pub use heartbeat::{Beat, heartbeat};
 pub use hold::{hold, resume};
@@ -50,6 +53,7 @@ pub use settle::{FailOutcome, Settled, complete, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};
 pub use status::{MessageState, MessageStatus, message_status};
 pub use sweep::{Swept, sweep};
+pub use workers::register;
 
 pub(crate) use policy::{backoff, clipped};
 

@@ -71,6 +71,7 @@ impl Worker {
             pool: settings.pool.clone(),
             max,
             wait,
+            claim: None,
         };
         self.0.plane.claim_deliveries(request).await
     }

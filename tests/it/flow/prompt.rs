@@ -21,6 +21,7 @@ async fn the_demo_agents_prompt() {
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     });
     let lease = claims.await.expect("a claim").turns.remove(0).lease;
     let bundle = control.hydrate(&lease).await.expect("a bundle");

@@ -17,6 +17,7 @@ async fn claim(control: &LocalControl, worker: &str) -> Lease {
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     };
     let mut turns = control.claim(request).await.expect("a claim").turns;
     turns.pop().expect("a claimed turn").lease
@@ -81,7 +82,7 @@ async fn can_do_nothing(control: &LocalControl, lease: &Lease) {
     );
     lost(control.give_back(lease).await);
     let worker = "zombie".parse().expect("a worker id");
-    let beats = control.heartbeat(&worker, std::slice::from_ref(lease));
+    let beats = control.heartbeat(&worker, &lease.pool, std::slice::from_ref(lease));
     let beats = beats.await.expect("an answer");
     assert_eq!(beats, [agent_factory::control::Beat::Lost]);
 }
@@ -108,6 +109,7 @@ factory_cases! {
             max: 1,
             in_flight: 0,
             wait: Duration::ZERO,
+        claim: None,
         });
         assert_eq!(none.await.expect("a claim").turns.len(), 0);
         factory

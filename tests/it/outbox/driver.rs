@@ -91,6 +91,7 @@ impl Office {
             pool,
             max_lanes,
             rows_per_lane,
+            claim: None,
         };
         self.queue
             .db()

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::clock::Ids;
 use crate::domain::{
-    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
+    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, Pool,
+    WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -150,6 +151,15 @@ impl From<LeaseError> for ControlError {
     }
 }
 
+impl From<queue::ClaimError> for ControlError {
+    fn from(error: queue::ClaimError) -> Self {
+        match error {
+            queue::ClaimError::AnotherPool(_) => Self::Refused(error.to_string()),
+            queue::ClaimError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<hydration::HydrateError> for ControlError {
     fn from(error: hydration::HydrateError) -> Self {
         match error {
@@ -187,9 +197,11 @@ impl ControlPlane for LocalControl {
     async fn heartbeat(
         &self,
         worker: &WorkerId,
+        pool: &Pool,
         leases: &[Lease],
     ) -> Result<Vec<Beat>, ControlError> {
-        self.prolong(worker.clone(), leases.to_vec()).await
+        self.prolong(worker.clone(), pool.clone(), leases.to_vec())
+            .await
     }
 
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError> {

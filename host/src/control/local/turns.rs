@@ -3,7 +3,7 @@
 use super::LocalControl;
 use crate::artifacts;
 use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
-use crate::domain::{Digest, Lease, WorkerId};
+use crate::domain::{Digest, Lease, Pool, WorkerId};
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
@@ -25,6 +25,7 @@ impl LocalControl {
             pool: request.pool,
             max: request.max,
             in_flight: request.in_flight,
+            claim: request.claim,
         };
         let mut waiting = self.waiting(Topic::Queue, request.wait);
         loop {
@@ -38,7 +39,7 @@ impl LocalControl {
 
     async fn claim_once(&self, asked: queue::ClaimRequest) -> Result<Claims, ControlError> {
         let (policies, ids) = (self.policies.clone(), self.ids.clone());
-        let batch: Result<Batch, StoreError> = self
+        let batch: Result<Batch, queue::ClaimError> = self
             .db
             .write(move |tx| {
                 Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
@@ -58,11 +59,14 @@ impl LocalControl {
     pub(super) async fn prolong(
         &self,
         worker: WorkerId,
+        pool: Pool,
         leases: Vec<Lease>,
     ) -> Result<Vec<Beat>, ControlError> {
         let policies = self.policies.clone();
         let beats = self.db.write(move |tx| {
-            Box::pin(async move { queue::heartbeat(tx, &policies.queue, &worker, &leases).await })
+            Box::pin(
+                async move { queue::heartbeat(tx, &policies.queue, &worker, &pool, &leases).await },
+            )
         });
         let beats: Vec<queue::Beat> = beats
             .await
