@@ -7,6 +7,7 @@
 mod caller;
 mod error;
 mod state;
+pub mod worker;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};
 pub use error::ApiError;

@@ -9,13 +9,13 @@ mod settle;
 mod turns;
 
 use super::{
-    Beat, ClaimRequest, Claims, Completion, ControlError, ControlPlane, Delivery, DeliveryBatch,
-    DeliveryRequest, Failure, LaneLease, Sent, Settled,
+    Beat, ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane,
+    DeliveryBatch, DeliveryRequest, Failure, LaneLease, Sent, Settled,
 };
 use crate::clock::Ids;
 use crate::domain::{
-    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, Pool,
-    WorkerId,
+    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
+    Pool, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -194,6 +194,18 @@ impl ControlPlane for LocalControl {
             .await
     }
 
+    async fn component_part(
+        &self,
+        lease: &Lease,
+        digest: Digest,
+        platform: &Platform,
+        offset: u64,
+        most: u64,
+    ) -> Result<ComponentPart, ControlError> {
+        self.part_of_component(lease.clone(), digest, platform.clone(), offset, most)
+            .await
+    }
+
     async fn heartbeat(
         &self,
         worker: &WorkerId,
@@ -315,11 +327,10 @@ impl ControlPlane for LocalControl {
     async fn settle_delivery(
         &self,
         lane: &LaneLease,
-        delivery: &Delivery,
+        outbox_id: &OutboxId,
         sent: Sent,
     ) -> Result<bool, ControlError> {
-        self.store_sent(lane.clone(), delivery.outbox_id.clone(), sent)
-            .await
+        self.store_sent(lane.clone(), outbox_id.clone(), sent).await
     }
 
     async fn release_lane(&self, lane: &LaneLease) -> Result<(), ControlError> {

@@ -2,7 +2,7 @@
 
 use super::LocalControl;
 use crate::artifacts;
-use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
+use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ComponentPart, ControlError};
 use crate::domain::{Digest, Lease, Pool, WorkerId};
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -135,15 +135,40 @@ impl LocalControl {
         });
         let (usable, row) = found.await?;
         if !usable {
-            // The agent has changed since the bundle was made; the next one names what it has now.
-            let reason = format!("the component {digest} is not this agent's any more");
-            return Err(ControlError::Unavailable(reason));
+            return Err(not_the_agents(digest));
         }
         let artifact = row.and_then(|row| row.artifact(digest, &platform));
-        artifact.ok_or_else(|| {
-            let reason = "is not compiled for this worker's version; import it again";
-            ControlError::Refused(format!("the component {digest} {reason}"))
-        })
+        artifact.ok_or_else(|| not_compiled(digest))
+    }
+
+    pub(super) async fn part_of_component(
+        &self,
+        lease: Lease,
+        digest: Digest,
+        platform: Platform,
+        offset: u64,
+        most: u64,
+    ) -> Result<ComponentPart, ControlError> {
+        let found = self.read_leased(move |tx| {
+            Box::pin(async move {
+                queue::check(tx, &lease).await?;
+                let usable = artifacts::may_use(tx, &lease, digest).await?;
+                let part = artifacts::compiled_part(tx, digest, &platform, offset, most).await?;
+                Ok((usable, part))
+            })
+        });
+        let (usable, part) = found.await?;
+        if !usable {
+            return Err(not_the_agents(digest));
+        }
+        let part = part.and_then(|part| {
+            Some(ComponentPart {
+                signature: part.signature.try_into().ok()?,
+                size: u64::try_from(part.size).ok()?,
+                bytes: part.bytes,
+            })
+        });
+        part.ok_or_else(|| not_compiled(digest))
     }
 
     /// Reads that begin with the check of a lease.
@@ -153,6 +178,18 @@ impl LocalControl {
     {
         Ok(self.db.read(work).await?)
     }
+}
+
+/// The agent has changed since the bundle was made; the next one names what it has now.
+fn not_the_agents(digest: Digest) -> ControlError {
+    ControlError::Unavailable(format!(
+        "the component {digest} is not this agent's any more"
+    ))
+}
+
+fn not_compiled(digest: Digest) -> ControlError {
+    let reason = "is not compiled for this worker's version; import it again";
+    ControlError::Refused(format!("the component {digest} {reason}"))
 }
 
 impl From<queue::Claimed> for ClaimedTurn {
