@@ -5,19 +5,23 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     (
         "cli",
         &[
             "api",
             "app",
             "artifacts",
+            "control",
             "engine",
             "identity",
             "outbox",
             "queue",
+            "remote",
+            "reply",
             "secrets",
             "store",
+            "worker",
             "workspace",
         ],
     ),
@@ -44,6 +48,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "artifacts",
             "control",
             "engine",
+            "hydration",
             "identity",
             "outbox",
             "queue",
@@ -57,6 +62,8 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("ingress", &["identity", "queue", "store"]),
     // No store: a worker has no database.
     ("worker", &["control", "engine", "hydration", "reply"]),
+    // Nor its way to the control plane.
+    ("remote", &["control", "engine", "hydration"]),
     (
         "control",
         &[

@@ -3,7 +3,7 @@
 //! Validation and `config show` read the same table, so that what is printed is what is checked.
 
 use super::error::{Origin, Problem};
-use super::{hydration, lease, limits, outbox, queue, retry, scaling, server, telegram};
+use super::{hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, worker};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -84,6 +84,7 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         outbox::QUANTITIES,
         telegram::QUANTITIES,
         limits::QUANTITIES,
+        worker::QUANTITIES,
     ]
     .into_iter()
     .flatten()

@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use utoipa::ToSchema;
 
+/// Carries the lease under which an artifact is asked for, as JSON: a request that can be repeated from the middle has
+/// no body, and a lease's token does not belong into an address.
+pub const LEASE_HEADER: &str = "agent-factory-lease";
+
+/// Carries the Ed25519 signature over the whole artifact and what it is for; hex.
+pub const SIGNATURE_HEADER: &str = "agent-factory-signature";
+
 /// A worker makes itself known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

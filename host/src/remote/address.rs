@@ -19,7 +19,9 @@ pub enum AddressError {
     #[error("name at least one control plane, for example https://agents.example.com")]
     None,
     /// Not an address at all. Does not repeat it: there may be a password in it.
-    #[error("control plane number {0} is not http:// or https:// and a host, without user, query or fragment")]
+    #[error(
+        "control plane number {0} is not http:// or https:// and a host, without user, query or fragment"
+    )]
     NotAnAddress(usize),
     /// The token would cross networks that anybody may read.
     #[error(

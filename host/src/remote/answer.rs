@@ -59,7 +59,7 @@ pub(super) fn refused(status: StatusCode, body: &[u8]) -> Refused {
         (409, Ok(reason)) if reason.code == "lease_lost" => Refused::Control(Meaning::LeaseLost),
         (408 | 425 | 429, _) => Refused::Control(Meaning::Unavailable(said)),
         (400..=499, Ok(_)) => Refused::Control(Meaning::Refused(said)),
-        (413 | 414 | 431, Err(_)) => Refused::Control(Meaning::Refused(said)),
+        (413 | 414 | 416 | 431, Err(_)) => Refused::Control(Meaning::Refused(said)),
         _ => Refused::Control(Meaning::Unavailable(said)),
     }
 }
@@ -103,7 +103,8 @@ mod tests {
     use super::*;
 
     fn body(code: &str) -> Vec<u8> {
-        format!(r#"{{"error": {{"code": "{code}", "message": "said so", "more": 1}}}}"#).into_bytes()
+        format!(r#"{{"error": {{"code": "{code}", "message": "said so", "more": 1}}}}"#)
+            .into_bytes()
     }
 
     #[test]
@@ -125,15 +126,25 @@ mod tests {
             assert_eq!(refused(status, &body(code)), *meant, "{status} {code}");
         }
         for status in [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN] {
-            assert_eq!(refused(status, &body("x")), Refused::Token("said so".to_owned()));
+            assert_eq!(
+                refused(status, &body("x")),
+                Refused::Token("said so".to_owned())
+            );
         }
     }
 
     #[test]
     fn what_a_proxy_says_on_its_own_passes() {
-        for status in [StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY, StatusCode::CONFLICT] {
+        for status in [
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_GATEWAY,
+            StatusCode::CONFLICT,
+        ] {
             let meant = refused(status, b"<html>try later</html>");
-            assert!(matches!(meant, Refused::Control(Meaning::Unavailable(_))), "{status}");
+            assert!(
+                matches!(meant, Refused::Control(Meaning::Unavailable(_))),
+                "{status}"
+            );
         }
     }
 }

@@ -74,17 +74,14 @@ impl Link {
         &self.refusals
     }
 
-    pub(super) fn addresses(&self) -> &Addresses {
-        &self.addresses
-    }
-
     /// Send `body` to an operation and read its answer.
     pub(super) async fn ask<B, A>(&self, path: &str, body: &B) -> Result<A, ControlError>
     where
         B: Serialize + Sync,
         A: DeserializeOwned,
     {
-        self.ask_waiting(path, Duration::ZERO, |_| encoded(body)).await
+        self.ask_waiting(path, Duration::ZERO, |_| encoded(body))
+            .await
     }
 
     /// As [`Link::ask`], where the answer may take `wait` longer and the body depends on the try.
@@ -92,7 +89,7 @@ impl Link {
         &self,
         path: &str,
         wait: Duration,
-        body: impl Fn(Try) -> Result<Vec<u8>, ControlError> + Sync,
+        body: impl Fn(Try) -> Result<Vec<u8>, ControlError> + Send + Sync,
     ) -> Result<A, ControlError> {
         let timeout = self.timeout.saturating_add(wait);
         let bytes = self.sent(path, timeout, body).await?;
@@ -107,14 +104,16 @@ impl Link {
         path: &str,
         body: &B,
     ) -> Result<(), ControlError> {
-        self.sent(path, self.timeout, |_| encoded(body)).await.map(drop)
+        self.sent(path, self.timeout, |_| encoded(body))
+            .await
+            .map(drop)
     }
 
     async fn sent(
         &self,
         path: &str,
         timeout: Duration,
-        body: impl Fn(Try) -> Result<Vec<u8>, ControlError> + Sync,
+        body: impl Fn(Try) -> Result<Vec<u8>, ControlError> + Send + Sync,
     ) -> Result<Vec<u8>, ControlError> {
         let request = |client: &Client, address: String, attempt: Try| {
             let json = HeaderValue::from_static("application/json");
@@ -124,7 +123,7 @@ impl Link {
                 .header(reqwest::header::CONTENT_TYPE, json)
                 .body(body(attempt)?))
         };
-        self.anywhere(path, request, |answer| answer::read(answer)).await
+        self.anywhere(path, request, answer::read).await
     }
 
     /// Ask one control plane after the other, beginning with the one that answered last, until one answers; `read`
@@ -132,11 +131,11 @@ impl Link {
     pub(super) async fn anywhere<T, R>(
         &self,
         path: &str,
-        request: impl Fn(&Client, String, Try) -> Result<RequestBuilder, ControlError> + Sync,
-        read: impl Fn(Response) -> R + Sync,
+        request: impl Fn(&Client, String, Try) -> Result<RequestBuilder, ControlError> + Send + Sync,
+        read: impl Fn(Response) -> R + Send + Sync,
     ) -> Result<T, ControlError>
     where
-        R: Future<Output = Result<T, String>>,
+        R: Future<Output = Result<T, String>> + Send,
     {
         let mut missed = String::new();
         for number in 0..self.addresses.count() {
@@ -173,12 +172,15 @@ impl Link {
     async fn one<T, R>(
         &self,
         request: RequestBuilder,
-        read: impl Fn(Response) -> R,
+        read: impl Fn(Response) -> R + Send,
     ) -> Result<Result<T, ControlError>, String>
     where
-        R: Future<Output = Result<T, String>>,
+        R: Future<Output = Result<T, String>> + Send,
     {
-        let answer = request.send().await.map_err(|error| answer::cause(&error))?;
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| answer::cause(&error))?;
         let status = answer.status();
         if status.is_success() {
             self.refusals.accepted();

@@ -12,6 +12,7 @@
 mod address;
 mod answer;
 mod cache;
+mod claims;
 mod control;
 mod download;
 mod link;

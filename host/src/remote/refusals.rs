@@ -14,7 +14,12 @@ pub(super) struct Refusals {
 
 impl Refusals {
     pub(super) fn refused(&self) {
-        if self.in_a_row.fetch_add(1, Ordering::Relaxed).saturating_add(1) >= MOST {
+        if self
+            .in_a_row
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1)
+            >= MOST
+        {
             self.for_good.cancel();
         }
     }

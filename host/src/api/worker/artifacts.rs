@@ -1,6 +1,7 @@
 //! Compiled components, by digest.
 
 use crate::api::{Api, ApiError, PoolWorker};
+use crate::control::requests::{LEASE_HEADER, SIGNATURE_HEADER};
 use crate::control::{ComponentPart, ControlError};
 use crate::domain::{Digest, Lease};
 use crate::engine::Platform;
@@ -10,13 +11,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
 use serde::Deserialize;
-
-/// Carries the lease under which an artifact is asked for, as JSON: a request that can be repeated from the middle has
-/// no body, and a lease's token does not belong into an address.
-pub const LEASE_HEADER: &str = "agent-factory-lease";
-
-/// Carries the Ed25519 signature over the whole artifact and what it is for; hex.
-pub const SIGNATURE_HEADER: &str = "agent-factory-signature";
 
 /// What is read from the database at once, bytes.
 const PART_BYTES: u64 = 4 << 20;

@@ -10,7 +10,6 @@ mod claims;
 mod lookups;
 mod turns;
 
-pub use artifacts::{LEASE_HEADER, SIGNATURE_HEADER};
 pub use bounds::{completion_bytes_max, request_bytes_max};
 
 use super::Api;
