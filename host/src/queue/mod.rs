@@ -31,6 +31,7 @@ mod lease;
 mod payload;
 mod policy;
 mod redrive;
+mod register;
 mod repeat;
 mod rows;
 mod settle;
@@ -39,7 +40,6 @@ mod stats;
 mod status;
 mod sweep;
 mod turns;
-mod workers;
 
 pub use claim::{Batch, ClaimError, ClaimRequest, Claimed, MAX_CLAIM, claim};
 pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue};
@@ -49,11 +49,11 @@ pub use lease::{LeaseError, Started, check, start};
 pub use payload::payload;
 pub use policy::{LONGEST_RETRY_AFTER, Policy, Priority, Retry, RetryPolicy};
 pub use redrive::redrive;
+pub use register::register;
 pub use settle::{FailOutcome, Settled, complete, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};
 pub use status::{MessageState, MessageStatus, message_status};
 pub use sweep::{Swept, sweep};
-pub use workers::register;
 
 pub(crate) use policy::{backoff, clipped};
 
