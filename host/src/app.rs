@@ -7,6 +7,8 @@ use crate::control::{LocalControl, Policies};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
 use crate::ingress::{self, Ingress};
+use crate::leader::{self, Leadership};
+use crate::maintenance::{self, Maintenance};
 use crate::outbox;
 use crate::queue;
 use crate::queue::Priority;
@@ -177,6 +179,20 @@ impl App {
         ingress::serve(listener, &self.config.server, ingress, stop).await
     }
 
+    /// Stand for the lead of the singleton loops until `stop`, and run them while this process has it. Gives the lead up
+    /// at the end: to be awaited before [`App::close`].
+    ///
+    /// # Errors
+    /// Where no id can be made.
+    pub async fn lead(&self, stop: CancellationToken) -> Result<(), StartError> {
+        let lease = self.config.leader.lease();
+        let holder = self.ids.leader()?;
+        let leadership = Leadership::new(self.db.clone(), SINGLETONS, holder, lease);
+        let maintenance = Maintenance::new(maintenance_policy(&self.config), self.ids.clone());
+        leader::lead(leadership, vec![Arc::new(maintenance)], stop).await;
+        Ok(())
+    }
+
     /// Close the database: what was handed to it is stored first.
     pub async fn close(self) {
         self.db.close().await;
@@ -185,6 +201,21 @@ impl App {
 
 /// How long one claim of an in-process worker waits for work. It is woken by what this process commits.
 const CLAIM_WAIT: Duration = Duration::from_secs(20);
+
+/// The loops that are led together.
+const SINGLETONS: &str = "singletons";
+
+fn maintenance_policy(config: &Config) -> maintenance::Policy {
+    let settings = &config.maintenance;
+    maintenance::Policy {
+        every: Duration::from_millis(settings.every_ms),
+        batch: settings.batch,
+        workers: Duration::from_millis(settings.workers_ms),
+        snapshots: Duration::from_millis(settings.snapshots_ms),
+        queue: queue_policy(config),
+        outbox: outbox_policy(config),
+    }
+}
 
 fn queue_policy(config: &Config) -> queue::Policy {
     queue::Policy {

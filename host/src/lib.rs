@@ -13,6 +13,10 @@ pub mod state;
 pub mod outbox;
 pub mod reply;
 
+// Beside the way: loops of which one runs, whatever the number of processes.
+pub mod leader;
+pub mod maintenance;
+
 // What they stand on, and what puts them together.
 pub mod domain;
 pub mod store;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
@@ -34,6 +34,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "engine",
             "hydration",
             "ingress",
+            "leader",
+            "maintenance",
             "outbox",
             "queue",
             "reply",
@@ -79,6 +81,12 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "store",
         ],
     ),
+    (
+        "maintenance",
+        &["hydration", "leader", "outbox", "queue", "state"],
+    ),
+    // What it leads, it does not know.
+    ("leader", &["store"]),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
     ("hydration", &["queue", "state", "store"]),

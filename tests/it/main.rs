@@ -5,6 +5,7 @@ mod crash;
 mod engine;
 mod flow;
 mod identity;
+mod leader;
 mod outbox;
 mod queue;
 mod readme;

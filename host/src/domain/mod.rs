@@ -20,8 +20,8 @@ mod tool;
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
-    AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
-    SkillName, TenantId, TokenId, WorkerId,
+    AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
+    SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{ClaimId, ClaimIdError, ClaimTry, Fence, Lease, LeaseSeal, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
