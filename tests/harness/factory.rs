@@ -1,10 +1,11 @@
 //! A whole factory in the test's own process: control plane, worker, and any number of tenants.
 
+use crate::remote::Remote;
 use crate::{built, postgres};
 use agent_factory::app::App;
 use agent_factory::clock::Ids;
 use agent_factory::config::Config;
-use agent_factory::control::LocalControl;
+use agent_factory::control::ControlPlane;
 use agent_factory::domain::{
     AgentKey, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
 };
@@ -15,6 +16,7 @@ use agent_factory::store::{ClockSource, Db, StoreError, Topic};
 use agent_factory::workspace::{self, AdmittedSkill, Agent, Import, Workspace};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,8 @@ const MASTER_KEY: &str = "7e5700000000000000000000000000000000000000000000000000
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
     app: App,
+    /// How workers reach the control plane: over HTTP; none: in this process.
+    remote: Option<Remote>,
     _folder: Option<tempfile::TempDir>,
     _database: Option<postgres::Database>,
 }
@@ -44,6 +48,7 @@ impl Factory {
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
         Self {
             app: open(&url, settings).await,
+            remote: None,
             _folder: Some(folder),
             _database: None,
         }
@@ -54,6 +59,7 @@ impl Factory {
         let database = postgres::Database::create().await?;
         Some(Self {
             app: open(database.url(), &[]).await,
+            remote: None,
             _folder: None,
             _database: Some(database),
         })
@@ -62,6 +68,23 @@ impl Factory {
     /// With the defaults.
     pub async fn new() -> Self {
         Self::with(&[]).await
+    }
+
+    /// With the defaults, its workers apart from it: they reach it over HTTP, through a real socket.
+    pub async fn http() -> Self {
+        Self::http_with(&[]).await
+    }
+
+    /// As [`Factory::http`], with these settings over the defaults.
+    pub async fn http_with(settings: &[(&str, &str)]) -> Self {
+        let mut factory = Self::with(settings).await;
+        factory.remote = Some(Remote::start(&factory.app).await);
+        factory
+    }
+
+    /// The way its workers take, where they are apart from it.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
     }
 
     /// The application itself.
@@ -75,8 +98,11 @@ impl Factory {
     }
 
     /// The control plane, as a worker reaches it.
-    pub fn control(&self) -> LocalControl {
-        self.app.control(CancellationToken::new())
+    pub fn control(&self) -> Arc<dyn ControlPlane> {
+        match &self.remote {
+            Some(remote) => remote.control(),
+            None => Arc::new(self.app.control(CancellationToken::new())),
+        }
     }
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
@@ -124,9 +150,14 @@ impl Factory {
     /// Start a worker.
     pub fn work(&self) -> AtWork {
         let stop = CancellationToken::new();
-        let worker = self.app.worker(&stop).expect("a worker");
-        let stopping = stop.clone();
-        let task = tokio::spawn(async move { worker.run(stopping).await });
+        let task = match &self.remote {
+            Some(remote) => tokio::spawn(remote.work(&self.app, stop.clone())),
+            None => {
+                let worker = self.app.worker(&stop).expect("a worker");
+                let stopping = stop.clone();
+                tokio::spawn(async move { worker.run(stopping).await })
+            }
+        };
         AtWork {
             stop,
             task: Some(task),
@@ -278,8 +309,8 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
     app.await.expect("a factory")
 }
 
-/// Stamp each case once for every database we run on, one module a database. A case is given a factory with the
-/// defaults.
+/// Stamp each case once for every database we run on, one module a database, and once more for workers that reach the
+/// control plane over HTTP. A case is given a factory with the defaults.
 #[macro_export]
 macro_rules! factory_cases {
     ($(async fn $case:ident($factory:ident) $body:block)+) => {
@@ -303,6 +334,15 @@ macro_rules! factory_cases {
                     if let Some(factory) = $crate::factory::Factory::postgres().await {
                         super::$case(factory).await;
                     }
+                }
+            )+
+        }
+
+        mod http {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::factory::Factory::http().await).await;
                 }
             )+
         }

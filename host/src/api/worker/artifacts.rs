@@ -1,12 +1,12 @@
 //! Compiled components, by digest.
 
-use crate::api::{Api, ApiError, PoolWorker};
+use crate::api::{Api, ApiError, Path, PoolWorker, Query};
 use crate::control::requests::{LEASE_HEADER, SIGNATURE_HEADER};
 use crate::control::{ComponentPart, ControlError};
 use crate::domain::{Digest, Lease};
 use crate::engine::Platform;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;

@@ -1,14 +1,12 @@
 //! A worker comes, and asks for work: turns to run, replies to deliver.
 
-use super::CLAIM_WAIT_MAX;
-use crate::api::{Api, ApiError, PoolWorker};
+use crate::api::{Api, ApiError, Json, PoolWorker, WAIT_MAX};
 use crate::control::requests::{
     DeliveriesAnswer, RegisterRequest, Registration, ReleaseLaneRequest, SettleDeliveryAnswer,
     SettleDeliveryRequest,
 };
 use crate::control::{ClaimRequest, Claims, DeliveryRequest};
 use crate::queue::{self, ClaimError};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
@@ -62,7 +60,7 @@ pub(super) async fn worker_claim(
     Json(mut request): Json<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
     request.pool = pool;
-    request.wait = request.wait.min(CLAIM_WAIT_MAX);
+    request.wait = request.wait.min(WAIT_MAX);
     Ok(Json(api.control.claim(request).await?))
 }
 
@@ -79,7 +77,7 @@ pub(super) async fn worker_claim_deliveries(
     Json(mut request): Json<DeliveryRequest>,
 ) -> Result<Json<DeliveriesAnswer>, ApiError> {
     request.pool = pool;
-    request.wait = request.wait.min(CLAIM_WAIT_MAX);
+    request.wait = request.wait.min(WAIT_MAX);
     let batches = api.control.claim_deliveries(request).await?;
     Ok(Json(DeliveriesAnswer { batches }))
 }

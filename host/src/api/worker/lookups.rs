@@ -1,13 +1,12 @@
 //! What a running turn reads and writes at once.
 
-use crate::api::{Api, ApiError, PoolWorker};
+use crate::api::{Api, ApiError, Json, PoolWorker};
 use crate::control::requests::{
     KeyValueDeleteRequest, KeyValueGetAnswer, KeyValueGetRequest, KeyValueListRequest,
     KeyValueSetAnswer, KeyValueSetRequest, MemoryReadAnswer, MemoryReadRequest, MemorySearchAnswer,
     MemorySearchRequest,
 };
 use crate::domain::KvPage;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 

@@ -14,12 +14,8 @@ pub use bounds::{completion_bytes_max, request_bytes_max};
 
 use super::Api;
 use axum::extract::DefaultBodyLimit;
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-
-/// The longest a claim waits for work.
-pub const CLAIM_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// The operations that are answered at once.
 pub fn routes(api: &Api) -> OpenApiRouter<Api> {

@@ -1,12 +1,11 @@
 //! One turn: what it begins with, that it goes on, and how it ends.
 
-use crate::api::{Api, ApiError, PoolWorker};
+use crate::api::{Api, ApiError, Json, PoolWorker};
 use crate::control::requests::{
     CompleteRequest, FailAnswer, FailRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest,
     SnapshotRequest,
 };
 use crate::hydration::{Bundle, Snapshot};
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 
