@@ -104,7 +104,7 @@ pub async fn join(url: &str, token: &str, cache: &Path, stop: CancellationToken)
 pub fn remote(urls: &str, token: &str) -> RemoteControl {
     let settings = RemoteSettings {
         addresses: Addresses::parse(urls, false).expect("addresses"),
-        token: SecretValue::from(token.to_owned().into()),
+        token: SecretValue::from(token.to_owned()),
         worker_id: Ids::system().worker().expect("an id"),
         connect_timeout: Duration::from_secs(5),
         request_timeout: Duration::from_secs(60),
@@ -118,7 +118,7 @@ fn worker(config: &Config, joined: Joined) -> Worker {
     let timeout = Duration::from_millis(config.telegram.send_timeout_ms);
     let telegram = Telegram::new(config.telegram.api_base.clone(), timeout).expect("a client");
     let settings = Settings {
-        worker_id: Ids::system().worker().expect("an id"),
+        worker_id: joined.worker_id,
         pool: joined.pool,
         slots: config.limits.engine_slots,
         claim_max: config.queue.claim_batch_size,

@@ -13,7 +13,6 @@ use crate::remote::{Addresses, ArtifactCache, Joined, RemoteControl, RemoteSetti
 use crate::reply::Telegram;
 use crate::worker::{Settings, Worker};
 use anyhow::{Context as _, bail};
-use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -39,7 +38,7 @@ impl Given {
             if name == URL_VARIABLE {
                 urls = Some(value);
             } else if name == WORKER_TOKEN_VARIABLE {
-                token = Some(SecretValue::from(SecretString::from(value)));
+                token = Some(SecretValue::from(value));
             } else if name == key || name == database {
                 ignored.push(name);
             } else {
@@ -81,12 +80,11 @@ pub(super) async fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop::on_signals(stop.clone())?;
     let ids = Ids::system();
-    let worker_id = ids.worker()?;
     let millis = Duration::from_millis;
     let remote = Arc::new(RemoteControl::new(RemoteSettings {
         addresses: addresses.clone(),
         token,
-        worker_id: worker_id.clone(),
+        worker_id: ids.worker()?,
         connect_timeout: millis(config.worker.connect_timeout_ms),
         request_timeout: millis(config.worker.request_timeout_ms),
         artifact_max: config.limits.component_bytes.saturating_mul(COMPILED_TIMES),
@@ -109,7 +107,7 @@ pub(super) async fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
         millis(config.telegram.send_timeout_ms),
     )?;
     let settings = Settings {
-        worker_id,
+        worker_id: joined.worker_id,
         pool: joined.pool,
         slots: config.limits.engine_slots,
         claim_max: config.queue.claim_batch_size,

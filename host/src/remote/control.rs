@@ -52,6 +52,8 @@ pub struct RemoteControl {
 
 /// A worker that is known: its pool, its trust, and the control plane as the worker library takes it.
 pub struct Joined {
+    /// By which name it is known.
+    pub worker_id: WorkerId,
     /// Whose conversations it serves.
     pub pool: Pool,
     /// How often it is to prolong its leases.
@@ -97,7 +99,9 @@ impl RemoteControl {
         closing: CancellationToken,
     ) -> Result<Joined, ControlError> {
         let worker_id = self.settings.worker_id.clone();
-        let request = RegisterRequest { worker_id };
+        let request = RegisterRequest {
+            worker_id: worker_id.clone(),
+        };
         let registration: Registration = self.link.ask("/v1/worker/register", &request).await?;
         let trust = key(&registration.artifact_key).ok_or_else(|| {
             ControlError::Refused("the control plane named no Ed25519 public key".to_owned())
@@ -110,6 +114,7 @@ impl RemoteControl {
             trust: trust.clone(),
         };
         Ok(Joined {
+            worker_id,
             pool: registration.pool,
             heartbeat_every: registration.heartbeat_every,
             trust,
