@@ -309,8 +309,8 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
     app.await.expect("a factory")
 }
 
-/// Stamp each case once for every database we run on, one module a database, and once more for workers that reach the
-/// control plane over HTTP. A case is given a factory with the defaults.
+/// Stamp each case once for every database we run on, one module a database. A case is given a factory with the
+/// defaults.
 #[macro_export]
 macro_rules! factory_cases {
     ($(async fn $case:ident($factory:ident) $body:block)+) => {
@@ -336,6 +336,17 @@ macro_rules! factory_cases {
                     }
                 }
             )+
+        }
+    };
+}
+
+/// As [`factory_cases`], and each case once more with its workers apart from the control plane: they reach it over HTTP.
+/// For what goes through a worker. (On one database: which it is makes no difference to what is sent.)
+#[macro_export]
+macro_rules! plane_cases {
+    ($(async fn $case:ident($factory:ident) $body:block)+) => {
+        $crate::factory_cases! {
+            $(async fn $case($factory) $body)+
         }
 
         mod http {

@@ -8,3 +8,4 @@ pub mod factory;
 pub mod postgres;
 pub mod remote;
 pub mod telegram;
+pub mod wire;

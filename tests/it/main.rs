@@ -10,5 +10,6 @@ mod leader;
 mod outbox;
 mod queue;
 mod readme;
+mod remote;
 mod state;
 mod store;

@@ -65,9 +65,14 @@ pub mod base64_bytes {
     ///
     /// # Errors
     /// Where the text is no base64.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    pub fn deserialize<'de, D, B>(from: D) -> Result<B, D::Error>
+    where
+        D: Deserializer<'de>,
+        B: From<Vec<u8>>,
+    {
         STANDARD
             .decode(String::deserialize(from)?)
+            .map(B::from)
             .map_err(D::Error::custom)
     }
 }

@@ -1,4 +1,5 @@
 use super::SkillName;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -117,9 +118,9 @@ pub struct File {
     /// As in `Content-Type`.
     #[serde(alias = "media_type")]
     pub media_type: String,
-    /// The bytes; base64 in JSON.
+    /// The bytes; base64 in JSON. A clone shares them.
     #[serde(with = "super::json::base64_bytes")]
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// One piece of a tool's output.

@@ -4,7 +4,7 @@ use agent_factory::control::{ClaimRequest, Completion, ControlError, ControlPlan
 use agent_factory::domain::{KvOwner, KvScope, Lease, Pool, Reply, Timestamp};
 use agent_factory::queue::MessageState;
 use agent_factory_tests::built;
-use agent_factory_tests::factory_cases;
+use agent_factory_tests::plane_cases;
 use std::time::Duration;
 
 /// Claim the one message there is.
@@ -85,7 +85,7 @@ async fn can_do_nothing(control: &dyn ControlPlane, lease: &Lease) {
     assert_eq!(beats, [agent_factory::control::Beat::Lost]);
 }
 
-factory_cases! {
+plane_cases! {
     async fn a_worker_whose_lease_has_ended_can_do_nothing_before_and_after_another_has_the_message(factory) {
         factory
             .agent("ada", "offline", &built::demo_workspace())
