@@ -33,7 +33,10 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(State {
-            to: url.strip_prefix("http://").expect("a plain address").to_owned(),
+            to: url
+                .strip_prefix("http://")
+                .expect("a plain address")
+                .to_owned(),
             cuts: Mutex::default(),
             done: watch::Sender::new(0),
             requests: watch::Sender::default(),

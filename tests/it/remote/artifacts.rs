@@ -30,11 +30,18 @@ impl Ready {
         let control = factory.control();
         let lease = claim(&*control, "worker").await;
         let bundle = control.hydrate(&lease).await.expect("a bundle");
-        let snapshot = control.snapshot(&lease, bundle.snapshot).await.expect("a snapshot");
+        let snapshot = control
+            .snapshot(&lease, bundle.snapshot)
+            .await
+            .expect("a snapshot");
         let wire = Wire::to(factory.remote().expect("a served factory").url()).await;
         let limits = factory.app().config().limits.clone();
-        let trust = join_through(&factory, &wire, Path::new("/nonexistent-unused")).await.1;
-        let platform = ComponentHost::new(limits, trust).expect("a host").platform();
+        let trust = join_through(&factory, &wire, Path::new("/nonexistent-unused"))
+            .await
+            .1;
+        let platform = ComponentHost::new(limits, trust)
+            .expect("a host")
+            .platform();
         Self {
             lease,
             engine: snapshot.engine,
@@ -47,7 +54,9 @@ impl Ready {
 
     /// A worker that has just started, with the folder of the last one.
     async fn worker(&self) -> Arc<dyn ControlPlane> {
-        join_through(&self.factory, &self.wire, self.folder.path()).await.0
+        join_through(&self.factory, &self.wire, self.folder.path())
+            .await
+            .0
     }
 
     async fn get(&self, control: &dyn ControlPlane) -> CompiledComponent {
@@ -62,7 +71,9 @@ impl Ready {
     fn files(&self, ending: &str) -> Vec<std::path::PathBuf> {
         let entries = std::fs::read_dir(self.folder.path()).expect("a folder");
         let paths = entries.map(|entry| entry.expect("an entry").path());
-        paths.filter(|path| path.to_string_lossy().ends_with(ending)).collect()
+        paths
+            .filter(|path| path.to_string_lossy().ends_with(ending))
+            .collect()
     }
 }
 
@@ -70,10 +81,17 @@ async fn join_through(
     factory: &Factory,
     wire: &Wire,
     folder: &Path,
-) -> (Arc<dyn ControlPlane>, agent_factory::engine::ArtifactVerifier) {
+) -> (
+    Arc<dyn ControlPlane>,
+    agent_factory::engine::ArtifactVerifier,
+) {
     let remote: &Remote = factory.remote().expect("a served factory");
     let spare = tempfile::tempdir().expect("a folder");
-    let folder = if folder.exists() { folder } else { spare.path() };
+    let folder = if folder.exists() {
+        folder
+    } else {
+        spare.path()
+    };
     let joined = join(wire.url(), remote.token(), folder, CancellationToken::new()).await;
     (joined.control, joined.trust)
 }
@@ -109,8 +127,12 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
     let from: Vec<u64> = heads
         .iter()
         .map(|head| {
-            let range = head.lines().find_map(|line| line.strip_prefix("range: bytes="));
-            range.map_or(0, |range| range.trim_end_matches('-').parse().expect("a number"))
+            let range = head
+                .lines()
+                .find_map(|line| line.strip_prefix("range: bytes="));
+            range.map_or(0, |range| {
+                range.trim_end_matches('-').parse().expect("a number")
+            })
         })
         .collect();
     assert_eq!(from[0], 0);
@@ -158,7 +180,10 @@ async fn a_download_that_was_whole_when_the_worker_died_is_not_repeated() {
     std::fs::rename(&path, path.with_extension("part")).expect("a begun file");
     assert_eq!(ready.get(&*control).await, whole);
     let last = ready.wire.heads(ARTIFACT).pop().expect("a request");
-    assert!(last.contains(&format!("range: bytes={}-", whole.bytes.len())), "{last}");
+    assert!(
+        last.contains(&format!("range: bytes={}-", whole.bytes.len())),
+        "{last}"
+    );
 }
 
 #[tokio::test]
@@ -166,15 +191,22 @@ async fn a_component_of_another_agent_is_not_given_to_who_names_its_digest() {
     let ready = Ready::new().await;
     let control = ready.worker().await;
     let other = Digest::of(b"another component");
-    let refused = control.component(&ready.lease, other, &ready.platform).await;
+    let refused = control
+        .component(&ready.lease, other, &ready.platform)
+        .await;
     assert!(refused.is_err());
     let lease = Lease {
         tenant_id: "bob".parse().expect("a tenant id"),
         ..ready.lease.clone()
     };
-    let refused = control.component(&lease, ready.engine, &ready.platform).await;
+    let refused = control
+        .component(&lease, ready.engine, &ready.platform)
+        .await;
     assert!(
-        matches!(refused, Err(agent_factory::control::ControlError::LeaseLost)),
+        matches!(
+            refused,
+            Err(agent_factory::control::ControlError::LeaseLost)
+        ),
         "{refused:?}"
     );
 }

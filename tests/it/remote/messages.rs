@@ -18,7 +18,10 @@ use std::time::Duration;
 /// Through JSON and back; once more with a field that nobody knows, as from a newer version.
 fn through<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     let text = serde_json::to_string(value).expect("JSON");
-    assert_eq!(&serde_json::from_str::<T>(&text).expect("its own JSON"), value);
+    assert_eq!(
+        &serde_json::from_str::<T>(&text).expect("its own JSON"),
+        value
+    );
     let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     if let Some(object) = json.as_object_mut() {
         for name in object.keys() {
@@ -26,17 +29,23 @@ fn through<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
             assert!(fits, "{name} is not in camelCase");
         }
         if object.len() > 1 {
-            object.insert("ofANewerVersion".to_owned(), serde_json::json!({ "more": 1 }));
+            object.insert(
+                "ofANewerVersion".to_owned(),
+                serde_json::json!({ "more": 1 }),
+            );
         }
     }
-    assert_eq!(&serde_json::from_value::<T>(json).expect("more JSON"), value);
+    assert_eq!(
+        &serde_json::from_value::<T>(json).expect("more JSON"),
+        value
+    );
 }
 
 fn duration() -> impl Strategy<Value = Duration> {
     any::<u32>().prop_map(|millis| Duration::from_millis(millis.into()))
 }
 
-fn id<T: std::str::FromStr<Err: Debug>>() -> impl Strategy<Value = T> {
+fn id<T: std::str::FromStr<Err: Debug> + Debug>() -> impl Strategy<Value = T> {
     "[a-z][a-z0-9-]{0,20}".prop_map(|text| text.parse().expect("an id"))
 }
 
@@ -82,12 +91,13 @@ fn tool_error() -> impl Strategy<Value = ToolError> {
 }
 
 fn outcome() -> impl Strategy<Value = Result<ToolOutput, ToolError>> {
-    let output = (file(), any::<String>(), any::<Option<String>>()).prop_map(
-        |(file, text, structured)| ToolOutput {
-            content: vec![Content::Text(text), Content::File(file)],
-            structured,
-        },
-    );
+    let output =
+        (file(), any::<String>(), any::<Option<String>>()).prop_map(|(file, text, structured)| {
+            ToolOutput {
+                content: vec![Content::Text(text), Content::File(file)],
+                structured,
+            }
+        });
     prop_oneof![output.prop_map(Ok), tool_error().prop_map(Err)]
 }
 
@@ -118,8 +128,15 @@ fn message() -> impl Strategy<Value = HistoryMessage> {
 }
 
 fn receipt() -> impl Strategy<Value = Receipt> {
-    (any::<[u8; 4]>(), any::<u64>(), any::<u32>(), any::<String>(), id(), any::<bool>()).prop_map(
-        |(digest, number, calls, text, skill, of_tool)| Receipt {
+    (
+        any::<[u8; 4]>(),
+        any::<u64>(),
+        any::<u32>(),
+        any::<String>(),
+        id(),
+        any::<bool>(),
+    )
+        .prop_map(|(digest, number, calls, text, skill, of_tool)| Receipt {
             invocation: if of_tool {
                 let tool = "tool".parse().expect("a name");
                 Invocation::Tool { skill, tool }
@@ -132,10 +149,12 @@ fn receipt() -> impl Strategy<Value = Receipt> {
             cpu_us: number,
             memory_peak_bytes: number,
             host_calls: calls,
-            log: vec![ReceiptLine { level: "info".to_owned(), text }],
+            log: vec![ReceiptLine {
+                level: "info".to_owned(),
+                text,
+            }],
             log_dropped: calls,
-        },
-    )
+        })
 }
 
 fn write() -> impl Strategy<Value = KvWrite> {
@@ -166,17 +185,29 @@ prop_compose! {
 fn failure() -> impl Strategy<Value = Failure> {
     let receipts = prop::collection::vec(receipt(), 0..2);
     prop_oneof![
-        (any::<String>(), prop::option::of(duration()), receipts)
-            .prop_map(|(reason, after, receipts)| Failure::Retry { reason, after, receipts }),
-        any::<String>().prop_map(|reason| Failure::Permanent { reason, receipts: Vec::new() }),
-        any::<String>().prop_map(|reason| Failure::Hold { reason, receipts: Vec::new() }),
+        (any::<String>(), prop::option::of(duration()), receipts).prop_map(
+            |(reason, after, receipts)| Failure::Retry {
+                reason,
+                after,
+                receipts
+            }
+        ),
+        any::<String>().prop_map(|reason| Failure::Permanent {
+            reason,
+            receipts: Vec::new()
+        }),
+        any::<String>().prop_map(|reason| Failure::Hold {
+            reason,
+            receipts: Vec::new()
+        }),
     ]
 }
 
 fn sent() -> impl Strategy<Value = Sent> {
     prop_oneof![
-        any::<Option<String>>()
-            .prop_map(|provider_message_id| Sent::Delivered { provider_message_id }),
+        any::<Option<String>>().prop_map(|provider_message_id| Sent::Delivered {
+            provider_message_id
+        }),
         (any::<String>(), prop::option::of(duration()))
             .prop_map(|(reason, after)| Sent::Retry { reason, after }),
         any::<String>().prop_map(|reason| Sent::Refused { reason }),

@@ -2,7 +2,7 @@
 
 use super::{asking, claim, factory};
 use agent_factory::clock::Ids;
-use agent_factory::control::{ControlError, ControlPlane as _};
+use agent_factory::control::ControlError;
 use agent_factory::identity;
 use agent_factory::remote::{ArtifactCache, RemoteControl};
 use agent_factory::store::StoreError;
@@ -42,7 +42,8 @@ async fn answering(status: StatusCode, location: Option<String>, body: Vec<u8>) 
 async fn joining(control: RemoteControl) -> Result<(), ControlError> {
     let folder = tempfile::tempdir().expect("a folder");
     let cache = ArtifactCache::open(folder.path(), 1 << 20).expect("a cache");
-    let joined = Arc::new(control).join(Ids::system(), cache, CancellationToken::new());
+    let control = Arc::new(control);
+    let joined = control.join(Ids::system(), cache, CancellationToken::new());
     joined.await.map(drop)
 }
 
@@ -103,7 +104,7 @@ async fn a_revoked_token_is_noticed_after_some_refusals_and_not_at_the_first() {
         .db()
         .write(move |tx| {
             Box::pin(async move {
-                for token in identity::tokens(tx, None, 9).await? {
+                for token in identity::tokens(tx, None, None, 9).await? {
                     identity::token_revoke(tx, &token.token_id).await?;
                 }
                 Ok(())
@@ -113,7 +114,10 @@ async fn a_revoked_token_is_noticed_after_some_refusals_and_not_at_the_first() {
     revoked.expect("revoked tokens");
     for _ in 0..4 {
         let refused = joined.control.claim(asking("worker")).await;
-        assert!(matches!(refused, Err(ControlError::Unavailable(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ControlError::Unavailable(_))),
+            "{refused:?}"
+        );
         assert!(!joined.refused.is_cancelled());
     }
     joined.control.claim(asking("worker")).await.unwrap_err();

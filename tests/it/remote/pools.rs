@@ -18,9 +18,17 @@ async fn is_no_lease_to(control: &dyn ControlPlane, lease: &Lease) {
     lost(control.hydrate(lease).await);
     lost(control.kv_get(lease, &owner, KvScope::Agent, "key").await);
     let value = b"stolen".to_vec();
-    lost(control.kv_set(lease, &owner, "key", value, None, "call").await);
+    lost(
+        control
+            .kv_set(lease, &owner, "key", value, None, "call")
+            .await,
+    );
     lost(control.kv_delete(lease, &owner, "key", "call").await);
-    lost(control.kv_list(lease, &owner, KvScope::Agent, "", "", 9).await);
+    lost(
+        control
+            .kv_list(lease, &owner, KvScope::Agent, "", "", 9)
+            .await,
+    );
     lost(control.memory_search(lease, "bread", 5).await);
     let note = "MEMORY.md".parse().expect("a path");
     lost(control.memory_read(lease, &note, 1, 5).await);
@@ -47,14 +55,34 @@ async fn a_lease_that_was_stolen_is_no_lease_under_another_pools_token() {
     let remote = factory.remote().expect("a served factory");
     let other = token(factory.app(), "other").await;
     let folder = tempfile::tempdir().expect("a folder");
-    let thief = join(remote.url(), &other, folder.path(), CancellationToken::new()).await;
+    let thief = join(
+        remote.url(),
+        &other,
+        folder.path(),
+        CancellationToken::new(),
+    )
+    .await;
     assert_eq!(thief.pool.as_str(), "other");
     is_no_lease_to(&*thief.control, &lease).await;
-    assert!(thief.control.claim(asking("thief")).await.expect("a claim").turns.is_empty());
+    assert!(
+        thief
+            .control
+            .claim(asking("thief"))
+            .await
+            .expect("a claim")
+            .turns
+            .is_empty()
+    );
 
     // Nor once it has settled: only who settled it hears that it has.
-    owner.complete(&lease, Completion::default()).await.expect("a completion");
-    owner.complete(&lease, Completion::default()).await.expect("its repeat");
+    owner
+        .complete(&lease, Completion::default())
+        .await
+        .expect("a completion");
+    owner
+        .complete(&lease, Completion::default())
+        .await
+        .expect("its repeat");
     lost(thief.control.complete(&lease, Completion::default()).await);
 }
 
@@ -62,10 +90,20 @@ async fn a_lease_that_was_stolen_is_no_lease_under_another_pools_token() {
 async fn a_worker_id_stays_in_the_pool_it_registered_with() {
     let factory = factory().await;
     let remote: &Remote = factory.remote().expect("a served factory");
-    factory.control().claim(asking("worker")).await.expect("a claim");
+    factory
+        .control()
+        .claim(asking("worker"))
+        .await
+        .expect("a claim");
     let other = token(factory.app(), "other").await;
     let folder = tempfile::tempdir().expect("a folder");
-    let thief = join(remote.url(), &other, folder.path(), CancellationToken::new()).await;
+    let thief = join(
+        remote.url(),
+        &other,
+        folder.path(),
+        CancellationToken::new(),
+    )
+    .await;
     let refused = thief.control.claim(asking("worker")).await;
     let Err(ControlError::Refused(reason)) = refused else {
         panic!("{refused:?}");
