@@ -32,6 +32,7 @@ fn refusal(rejection: &PathRejection) -> String {
                 key, expected_type, ..
             } => format!("{key} must be a {expected_type}"),
             ErrorKind::InvalidUtf8InPathParam { key } => format!("{key} is not UTF-8"),
+            ErrorKind::Message(message) => message.clone(),
             _ => "it names something else".to_owned(),
         },
         _ => "it names something else".to_owned(),
