@@ -9,6 +9,7 @@ pub mod hydration;
 pub mod worker;
 pub mod remote;
 pub mod engine;
+pub mod egress;
 pub mod state;
 pub mod outbox;
 pub mod reply;

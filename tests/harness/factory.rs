@@ -7,7 +7,7 @@ use agent_factory::clock::Ids;
 use agent_factory::config::Config;
 use agent_factory::control::ControlPlane;
 use agent_factory::domain::{
-    AgentKey, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
+    AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
 };
 use agent_factory::engine::ComponentKind;
 use agent_factory::outbox;
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 /// How long any one event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The master key of every test.
-const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
+pub(crate) const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
 
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
@@ -68,6 +68,16 @@ impl Factory {
     /// With the defaults.
     pub async fn new() -> Self {
         Self::with(&[]).await
+    }
+
+    /// On the database at `url` with the database's own clock, beside other processes.
+    pub async fn of_processes(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self {
+            app: open_with(url, settings, ClockSource::Database, Ids::system()).await,
+            remote: None,
+            _folder: None,
+            _database: None,
+        }
     }
 
     /// With the defaults, its workers apart from it: they reach it over HTTP, through a real socket.
@@ -134,6 +144,7 @@ impl Factory {
             time_zone: "UTC".to_owned(),
             runtime_config: BTreeMap::new(),
             secrets_ref: Vec::new(),
+            models: AgentModels::default(),
         };
         let import = Import {
             agent,
@@ -292,6 +303,15 @@ impl Drop for AtWork {
 }
 
 async fn open(url: &str, settings: &[(&str, &str)]) -> App {
+    open_with(url, settings, ClockSource::Test, Ids::seeded(1)).await
+}
+
+async fn open_with(
+    url: &str,
+    settings: &[(&str, &str)],
+    clock: ClockSource,
+    ids: Ids,
+) -> App {
     let usual = [
         ("database.url", url),
         ("limits.engine_slots", "4"),
@@ -305,7 +325,7 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
         .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
         .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
     let config = Config::load(None, environment).expect("a configuration");
-    let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+    let app = App::open(config, clock, ids, built::program());
     app.await.expect("a factory")
 }
 

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod built;
 pub mod database;
+pub mod deployment;
 pub mod dev;
 pub mod factory;
 pub mod postgres;

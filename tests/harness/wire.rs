@@ -1,10 +1,14 @@
 //! A wire between a client and a server that can be cut at a chosen byte: what is sent goes through as it is, until then.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long any one event may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A wire that is up; dropped, it takes no more connections.
 pub struct Wire {
@@ -17,6 +21,12 @@ struct State {
     /// Where it leads.
     to: String,
     cuts: Mutex<Vec<Cut>>,
+    /// Texts of requests that are to be held, one each.
+    holds: Mutex<Vec<String>>,
+    held: watch::Sender<usize>,
+    released: watch::Sender<bool>,
+    /// The first line of each request with the status of its answer.
+    answers: watch::Sender<Vec<(String, u16)>>,
     done: watch::Sender<usize>,
     requests: watch::Sender<Vec<String>>,
 }
@@ -38,6 +48,10 @@ impl Wire {
                 .expect("a plain address")
                 .to_owned(),
             cuts: Mutex::default(),
+            holds: Mutex::default(),
+            held: watch::Sender::new(0),
+            released: watch::Sender::new(false),
+            answers: watch::Sender::default(),
             done: watch::Sender::new(0),
             requests: watch::Sender::default(),
         });
@@ -74,6 +88,36 @@ impl Wire {
         done.wait_for(|done| *done >= count).await.expect("a wire");
     }
 
+    /// Hold the next request with `text` in its head: the server hears it when it is released.
+    pub fn hold(&self, text: &str) {
+        self.state.holds.lock().expect("no panic").push(text.to_owned());
+    }
+
+    /// Wait until so many requests are held.
+    pub async fn await_held(&self, count: usize) {
+        let mut held = self.state.held.subscribe();
+        let held = held.wait_for(|held| *held >= count);
+        let held = tokio::time::timeout(PATIENCE, held).await;
+        held.expect("requests in time").expect("a wire");
+    }
+
+    /// Let go of what is held.
+    pub fn release(&self) {
+        self.state.released.send_replace(true);
+    }
+
+    /// Wait for an answer of this status to a request whose first line has `text` in it.
+    pub async fn await_answer(&self, text: &str, status: u16) {
+        let mut answers = self.state.answers.subscribe();
+        let wanted = |answers: &Vec<(String, u16)>| {
+            answers
+                .iter()
+                .any(|(head, answer)| head.contains(text) && *answer == status)
+        };
+        let seen = tokio::time::timeout(PATIENCE, answers.wait_for(wanted)).await.is_ok();
+        assert!(seen, "no {status} to {text}: {:?}", self.state.answers.borrow());
+    }
+
     /// The heads of requests that went through with `text` in them.
     pub fn heads(&self, text: &str) -> Vec<String> {
         let requests = self.state.requests.borrow();
@@ -105,6 +149,7 @@ impl State {
         };
         let (mut sent, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
         let mut left: Option<usize> = None;
+        let mut asked: Option<String> = None;
         loop {
             tokio::select! {
                 read = client.read(&mut sent) => {
@@ -112,13 +157,28 @@ impl State {
                     // Every request of these tests has its head in one piece.
                     let text = String::from_utf8_lossy(&sent[..count]).into_owned();
                     left = self.take_cut(&text).or(left);
+                    if text.contains(" HTTP/1.1\r\n") {
+                        asked = text.lines().next().map(ToOwned::to_owned);
+                    }
+                    let held = self.take_hold(&text);
                     self.requests.send_modify(|requests| requests.push(text));
+                    if held {
+                        self.held.send_modify(|held| *held += 1);
+                        let mut released = self.released.subscribe();
+                        released.wait_for(|released| *released).await.expect("a wire");
+                    }
                     if server.write_all(&sent[..count]).await.is_err() {
                         return;
                     }
                 }
                 read = server.read(&mut answered) => {
                     let Ok(count @ 1..) = read else { return };
+                    if let Some(head) = asked.take() {
+                        let text = String::from_utf8_lossy(&answered[..count]);
+                        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+                        let answer = (head, status.unwrap_or(0));
+                        self.answers.send_modify(|answers| answers.push(answer));
+                    }
                     let passed = left.map_or(count, |left| left.min(count));
                     if client.write_all(&answered[..passed]).await.is_err() {
                         return;
@@ -132,6 +192,12 @@ impl State {
                 }
             }
         }
+    }
+
+    fn take_hold(&self, text: &str) -> bool {
+        let mut holds = self.holds.lock().expect("no panic");
+        let found = holds.iter().position(|hold| text.contains(hold));
+        found.map(|found| holds.remove(found)).is_some()
     }
 
     fn take_cut(&self, text: &str) -> Option<usize> {

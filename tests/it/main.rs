@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod crash;
+mod deployment;
 mod engine;
 mod flow;
 mod identity;

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod database;
+mod egress;
 mod environment;
 mod error;
 mod hydration;
@@ -32,6 +33,7 @@ mod worker;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;
@@ -95,8 +97,13 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
+<<<<<<< HEAD
     /// How workers reach their control planes.
     pub worker: Worker,
+=======
+    /// Where guests' requests may go.
+    pub egress: Egress,
+>>>>>>> main
     /// What one call of a component may take.
     pub limits: Limits,
 }
