@@ -3,11 +3,9 @@
 //! Validation and `config show` read the same table, so that what is printed is what is checked.
 
 use super::error::{Origin, Problem};
-<<<<<<< HEAD
-use super::{hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, worker};
-=======
-use super::{egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram};
->>>>>>> main
+use super::{
+    egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, worker,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -97,13 +97,10 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
-<<<<<<< HEAD
     /// How workers reach their control planes.
     pub worker: Worker,
-=======
     /// Where guests' requests may go.
     pub egress: Egress,
->>>>>>> main
     /// What one call of a component may take.
     pub limits: Limits,
 }
