@@ -24,7 +24,8 @@ use tokio_util::sync::CancellationToken;
 /// How long any one event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The master key of every test.
-pub(crate) const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
+pub(crate) const MASTER_KEY: &str =
+    "7e57000000000000000000000000000000000000000000000000000000007e57";
 
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
@@ -306,12 +307,7 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
     open_with(url, settings, ClockSource::Test, Ids::seeded(1)).await
 }
 
-async fn open_with(
-    url: &str,
-    settings: &[(&str, &str)],
-    clock: ClockSource,
-    ids: Ids,
-) -> App {
+async fn open_with(url: &str, settings: &[(&str, &str)], clock: ClockSource, ids: Ids) -> App {
     let usual = [
         ("database.url", url),
         ("limits.engine_slots", "4"),

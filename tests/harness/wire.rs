@@ -90,7 +90,11 @@ impl Wire {
 
     /// Hold the next request with `text` in its head: the server hears it when it is released.
     pub fn hold(&self, text: &str) {
-        self.state.holds.lock().expect("no panic").push(text.to_owned());
+        self.state
+            .holds
+            .lock()
+            .expect("no panic")
+            .push(text.to_owned());
     }
 
     /// Wait until so many requests are held.
@@ -114,8 +118,14 @@ impl Wire {
                 .iter()
                 .any(|(head, answer)| head.contains(text) && *answer == status)
         };
-        let seen = tokio::time::timeout(PATIENCE, answers.wait_for(wanted)).await.is_ok();
-        assert!(seen, "no {status} to {text}: {:?}", self.state.answers.borrow());
+        let seen = tokio::time::timeout(PATIENCE, answers.wait_for(wanted))
+            .await
+            .is_ok();
+        assert!(
+            seen,
+            "no {status} to {text}: {:?}",
+            self.state.answers.borrow()
+        );
     }
 
     /// The heads of requests that went through with `text` in them.
