@@ -6,7 +6,8 @@ use agent_factory::clock::Ids;
 use agent_factory::config::Config;
 use agent_factory::control::ControlPlane;
 use agent_factory::domain::{Pool, SecretValue};
-use agent_factory::engine::ComponentHost;
+use agent_factory::egress::{Egress, Lookup, SystemLookup};
+use agent_factory::engine::{ArtifactVerifier, ComponentHost};
 use agent_factory::identity::TokenScope;
 use agent_factory::remote::{Addresses, ArtifactCache, Joined, RemoteControl, RemoteSettings};
 use agent_factory::reply::Telegram;
@@ -113,8 +114,15 @@ pub fn remote(urls: &str, token: &str) -> RemoteControl {
     RemoteControl::new(settings).expect("a client")
 }
 
+/// A component host that trusts what `trust` vouches for.
+pub fn host(config: &Config, trust: ArtifactVerifier) -> ComponentHost {
+    let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+    let egress = Egress::new(config.egress.clone(), &lookup).expect("a way out");
+    ComponentHost::new(config.limits.clone(), trust, egress).expect("a host")
+}
+
 fn worker(config: &Config, joined: Joined) -> Worker {
-    let host = ComponentHost::new(config.limits.clone(), joined.trust).expect("a host");
+    let host = host(config, joined.trust);
     let timeout = Duration::from_millis(config.telegram.send_timeout_ms);
     let telegram = Telegram::new(config.telegram.api_base.clone(), timeout).expect("a client");
     let settings = Settings {

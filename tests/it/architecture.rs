@@ -13,6 +13,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "app",
             "artifacts",
             "control",
+            "egress",
             "engine",
             "identity",
             "outbox",

@@ -8,6 +8,7 @@ use crate::config::{
 };
 use crate::control::{ControlError, RETRY_UNAVAILABLE};
 use crate::domain::SecretValue;
+use crate::egress::{Egress, Lookup, SystemLookup};
 use crate::engine::ComponentHost;
 use crate::remote::{Addresses, ArtifactCache, Joined, RemoteControl, RemoteSettings};
 use crate::reply::Telegram;
@@ -101,7 +102,9 @@ pub(super) async fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let Some(joined) = join(&remote, &ids, &cache, &stop).await? else {
         return Ok(());
     };
-    let host = ComponentHost::new(config.limits.clone(), joined.trust)?;
+    let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+    let egress = Egress::new(config.egress.clone(), &lookup)?;
+    let host = ComponentHost::new(config.limits.clone(), joined.trust, egress)?;
     let telegram = Telegram::new(
         config.telegram.api_base.clone(),
         millis(config.telegram.send_timeout_ms),

@@ -3,9 +3,9 @@
 use super::{claim, factory};
 use agent_factory::control::ControlPlane;
 use agent_factory::domain::{Digest, Lease};
-use agent_factory::engine::{CompiledComponent, ComponentHost, Platform};
+use agent_factory::engine::{CompiledComponent, Platform};
 use agent_factory_tests::factory::Factory;
-use agent_factory_tests::remote::{Remote, join};
+use agent_factory_tests::remote::{Remote, host, join};
 use agent_factory_tests::wire::Wire;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,13 +35,9 @@ impl Ready {
             .await
             .expect("a snapshot");
         let wire = Wire::to(factory.remote().expect("a served factory").url()).await;
-        let limits = factory.app().config().limits.clone();
-        let trust = join_through(&factory, &wire, Path::new("/nonexistent-unused"))
-            .await
-            .1;
-        let platform = ComponentHost::new(limits, trust)
-            .expect("a host")
-            .platform();
+        let unused = Path::new("/nonexistent");
+        let (_, trust) = join_through(&factory, &wire, unused).await;
+        let platform = host(factory.app().config(), trust).platform();
         Self {
             lease,
             engine: snapshot.engine,

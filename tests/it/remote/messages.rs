@@ -154,6 +154,7 @@ fn receipt() -> impl Strategy<Value = Receipt> {
                 text,
             }],
             log_dropped: calls,
+            usage: None,
         })
 }
 
