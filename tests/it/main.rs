@@ -14,3 +14,4 @@ mod readme;
 mod remote;
 mod state;
 mod store;
+mod workspace;

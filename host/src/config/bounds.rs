@@ -4,7 +4,11 @@
 
 use super::error::{Origin, Problem};
 use super::{
+<<<<<<< HEAD
     egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, worker,
+=======
+    egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
+>>>>>>> main
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -89,7 +93,11 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         telegram::QUANTITIES,
         egress::QUANTITIES,
         limits::QUANTITIES,
+<<<<<<< HEAD
         worker::QUANTITIES,
+=======
+        uploads::QUANTITIES,
+>>>>>>> main
     ]
     .into_iter()
     .flatten()

@@ -29,7 +29,11 @@ mod secrets;
 mod server;
 mod sources;
 mod telegram;
+<<<<<<< HEAD
 mod worker;
+=======
+mod uploads;
+>>>>>>> main
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
@@ -50,7 +54,11 @@ pub use scaling::Scaling;
 pub use secrets::Secrets;
 pub use server::{PathPrefix, PathPrefixError, Server};
 pub use telegram::{ApiBase, ApiBaseError, Telegram};
+<<<<<<< HEAD
 pub use worker::{PlainHttp, Worker};
+=======
+pub use uploads::Uploads;
+>>>>>>> main
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -103,6 +111,8 @@ pub struct Config {
     pub egress: Egress,
     /// What one call of a component may take.
     pub limits: Limits,
+    /// What a tenant may store, and how many uploads are taken at once.
+    pub uploads: Uploads,
 }
 
 impl Config {
