@@ -4,11 +4,8 @@
 
 use super::error::{Origin, Problem};
 use super::{
-<<<<<<< HEAD
-    egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, worker,
-=======
     egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
->>>>>>> main
+    worker,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,11 +90,8 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         telegram::QUANTITIES,
         egress::QUANTITIES,
         limits::QUANTITIES,
-<<<<<<< HEAD
-        worker::QUANTITIES,
-=======
         uploads::QUANTITIES,
->>>>>>> main
+        worker::QUANTITIES,
     ]
     .into_iter()
     .flatten()

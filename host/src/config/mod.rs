@@ -29,11 +29,8 @@ mod secrets;
 mod server;
 mod sources;
 mod telegram;
-<<<<<<< HEAD
-mod worker;
-=======
 mod uploads;
->>>>>>> main
+mod worker;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
@@ -54,11 +51,8 @@ pub use scaling::Scaling;
 pub use secrets::Secrets;
 pub use server::{PathPrefix, PathPrefixError, Server};
 pub use telegram::{ApiBase, ApiBaseError, Telegram};
-<<<<<<< HEAD
-pub use worker::{PlainHttp, Worker};
-=======
 pub use uploads::Uploads;
->>>>>>> main
+pub use worker::{PlainHttp, Worker};
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
