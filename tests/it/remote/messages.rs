@@ -24,11 +24,12 @@ fn through<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
     );
     let mut json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     if let Some(object) = json.as_object_mut() {
-        for name in object.keys() {
-            let fits = name.chars().all(|c| c.is_ascii_alphanumeric());
-            assert!(fits, "{name} is not in camelCase");
-        }
+        // One name alone may be a variant's.
         if object.len() > 1 {
+            for name in object.keys() {
+                let fits = name.chars().all(|c| c.is_ascii_alphanumeric());
+                assert!(fits, "{name} is not in camelCase");
+            }
             object.insert(
                 "ofANewerVersion".to_owned(),
                 serde_json::json!({ "more": 1 }),
