@@ -1,8 +1,9 @@
-//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | lint`.
+//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | bench | lint`.
 //!
 //! They only drive cargo and rustup, so that everything they do can be done by hand, and they
 //! print on stderr, so that stdout belongs to the program that is started.
 
+mod bench;
 mod cargo;
 #[path = "../../tests/harness/postgres/cluster.rs"]
 mod cluster;
@@ -113,6 +114,25 @@ Examples:
         arguments: Vec<String>,
     },
 
+    /// Measures the host and prints one JSON object a line on stdout; progress goes to stderr.
+    ///
+    /// Everything is built with optimizations first, in the target folder's `release`.
+    #[command(after_help = "\
+Examples:
+  cargo xtask bench turn                 the host's own share of a warm turn
+  cargo xtask bench boot --starts 50     a worker's start until its first claim, and its memory
+  cargo xtask bench turn > turn.jsonl    figures to keep")]
+    Bench {
+        /// `turn` or `boot`, and its options.
+        #[arg(
+            value_name = "ARGS",
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        arguments: Vec<String>,
+    },
+
     /// Checks formatting, clippy, documentation and dependencies; changes nothing.
     ///
     /// Every check runs even when an earlier one failed. Known vulnerabilities are looked up where
@@ -143,6 +163,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev { arguments } => dev::exec(&workspace, &arguments)?,
         Command::Test { arguments } => return suite::run(&workspace, &arguments),
         Command::TelegramDouble { arguments } => double::exec(&workspace, &arguments)?,
+        Command::Bench { arguments } => bench::run(&workspace, &arguments)?,
         Command::Lint => return lint::run(&workspace),
     }
     Ok(ExitCode::SUCCESS)
