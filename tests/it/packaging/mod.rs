@@ -1,5 +1,6 @@
 //! What is deployed is what is here: the image, the app on Fly, and what both need to run.
 
+mod deploy;
 mod fly;
 mod image;
 
