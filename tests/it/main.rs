@@ -12,3 +12,4 @@ mod queue;
 mod readme;
 mod state;
 mod store;
+mod workspace;
