@@ -172,7 +172,7 @@ struct HistoryPaging {
 /// What was said in a conversation, latest first.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenantId}/conversations/{conversationId}", operation_id = "getConversation",
-    tag = "messages", security(("bearer" = ["app", "tenant-admin", "operator"])),
+    tag = "messages", params(Named, HistoryPaging), security(("bearer" = ["app", "tenant-admin", "operator"])),
     responses((status = 200, description = "A page of it.", body = ConversationView))
 )]
 async fn get_conversation(

@@ -166,7 +166,7 @@ struct Wait {
 /// over.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenantId}/messages/{messageId}", operation_id = "getMessage", tag = "messages",
-    security(("bearer" = ["app", "tenant-admin", "operator"])),
+    params(Named, Wait), security(("bearer" = ["app", "tenant-admin", "operator"])),
     responses((status = 200, description = "Where it is.", body = MessageView))
 )]
 async fn get_message(

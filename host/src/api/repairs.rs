@@ -80,7 +80,7 @@ struct DeadLetterPage {
 /// List the messages that were given up, latest first.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenantId}/dead-letters", operation_id = "listDeadLetters", tag = "queue",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Paging), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 200, description = "A page of them.", body = DeadLetterPage))
 )]
 async fn list_dead_letters(
@@ -117,7 +117,7 @@ struct MessageNamed {
 /// Put a message that was given up back at the end of its conversation, with all its attempts before it again.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenantId}/dead-letters/{messageId}/replay", operation_id = "replayDeadLetter",
-    tag = "queue", security(("bearer" = ["tenant-admin", "operator"])),
+    tag = "queue", params(MessageNamed), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "It waits for its turn."))
 )]
 async fn replay_dead_letter(
@@ -159,7 +159,7 @@ struct HoldRequest {
 /// keeps the first reason.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenantId}/agents/{agentKey}/hold", operation_id = "holdAgent", tag = "agents",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(AgentNamed), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "It is held; a turn that runs is finished."))
 )]
 async fn hold_agent(
@@ -186,7 +186,7 @@ async fn hold_agent(
 /// Let an agent that is held go on; nothing changes for one that is not.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenantId}/agents/{agentKey}/resume", operation_id = "resumeAgent", tag = "agents",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(AgentNamed), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "It works again."))
 )]
 async fn resume_agent(

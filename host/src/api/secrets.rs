@@ -89,7 +89,7 @@ fn view(secret_ref: SecretRef, versions: Vec<SecretVersion>) -> Result<SecretVie
 /// agents. An agent that was held for a bad value is resumed by `resumeAgent`.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenantId}/secrets/{secretRef}", operation_id = "importSecret", tag = "secrets",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Named), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 200, description = "It is stored.", body = SecretView))
 )]
 async fn import_secret(
@@ -130,7 +130,7 @@ async fn import_secret(
 /// Which versions of a secret there are, and whether one is active. Never a value.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenantId}/secrets/{secretRef}", operation_id = "secretStatus", tag = "secrets",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Named), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 200, description = "What is known of it.", body = SecretView))
 )]
 async fn secret_status(
@@ -152,7 +152,7 @@ async fn secret_status(
 /// Give a secret to no agent any more. Its versions stay, sealed, until they are purged. A second time changes nothing.
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenantId}/secrets/{secretRef}", operation_id = "deleteSecret", tag = "secrets",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Named), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "No version is active."))
 )]
 async fn delete_secret(

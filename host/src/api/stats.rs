@@ -89,7 +89,7 @@ struct OfPool {
 /// How much a pool's workers have to do.
 #[utoipa::path(
     get, path = "/v1/queue/stats", operation_id = "poolStats", tag = "queue",
-    security(("bearer" = ["operator"])),
+    params(OfPool), security(("bearer" = ["operator"])),
     responses((status = 200, description = "The figures of the pool.", body = StatsView))
 )]
 async fn pool_stats(
@@ -164,7 +164,7 @@ impl From<WorkerInfo> for WorkerView {
 /// List the workers, those that are gone too.
 #[utoipa::path(
     get, path = "/v1/workers", operation_id = "workerStats", tag = "queue",
-    security(("bearer" = ["operator"])),
+    params(WorkerPaging), security(("bearer" = ["operator"])),
     responses((status = 200, description = "A page of them.", body = WorkerPage))
 )]
 async fn worker_stats(
