@@ -25,6 +25,7 @@ mod state;
 mod stats;
 mod tenants;
 mod tokens;
+pub mod worker;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};
 pub use error::{ApiError, ErrorBody, ErrorDetail};

@@ -3,7 +3,7 @@
 use super::lane::{self, Lane};
 use super::{
     Api, ApiError, Json, conversations, document, headers, health, messages, progress, repairs,
-    secrets, stats, tenants, tokens,
+    secrets, stats, tenants, tokens, worker,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -52,6 +52,8 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
     through(quick, &lanes.requests)
         .merge(through(waiting, &lanes.waits))
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .merge(through(worker::routes(api), &lanes.worker_requests))
+        .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
 }
 
 /// `routes` behind `lane`: it takes as many at once as it has room for, and no request is longer in it than it allows.

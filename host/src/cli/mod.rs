@@ -11,6 +11,7 @@ mod requests;
 mod serve;
 mod stop;
 mod tokens;
+mod worker;
 
 use crate::engine::compile_child_main;
 use anyhow::Context as _;
@@ -59,6 +60,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => ask(requests::tenant(command))?,
         Command::Queue(command) => ask(requests::queue(command))?,
         Command::Message(command) => ask(requests::message(command))?,
+        Command::Worker(config) => {
+            logging::start(false);
+            runtime()?.block_on(worker::run(&config))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
