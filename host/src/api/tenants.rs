@@ -62,7 +62,7 @@ struct Named {
 /// Make a tenant. A second time changes nothing.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenantId}", operation_id = "createTenant", tag = "tenants",
-    security(("bearer" = ["operator"])),
+    params(Named), security(("bearer" = ["operator"])),
     responses(
         (status = 201, description = "It is made.", body = TenantView),
         (status = 200, description = "It was there.", body = TenantView),
@@ -71,8 +71,9 @@ struct Named {
 async fn create_tenant(
     State(api): State<Api>,
     _: Operator,
-    Path(Named { tenant_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<(StatusCode, Json<TenantView>), ApiError> {
+    let Named { tenant_id } = named;
     let put: Result<_, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { identity::tenant_put(tx, &tenant_id).await }))
@@ -89,7 +90,7 @@ async fn create_tenant(
 /// List the tenants.
 #[utoipa::path(
     get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants",
-    security(("bearer" = ["operator"])),
+    params(Paging), security(("bearer" = ["operator"])),
     responses((status = 200, description = "A page of them.", body = TenantPage))
 )]
 async fn list_tenants(

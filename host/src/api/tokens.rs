@@ -254,7 +254,7 @@ async fn create_token(
 /// List the tokens of every scope, newest first, revoked ones too.
 #[utoipa::path(
     get, path = "/v1/tokens", operation_id = "listTokens", tag = "tokens",
-    security(("bearer" = ["operator"])),
+    params(Paging), security(("bearer" = ["operator"])),
     responses((status = 200, description = "A page of them.", body = TokenPage))
 )]
 async fn list_tokens(
@@ -277,14 +277,15 @@ struct Named {
 /// Revoke a token, for good. A second time changes nothing.
 #[utoipa::path(
     delete, path = "/v1/tokens/{tokenId}", operation_id = "revokeToken", tag = "tokens",
-    security(("bearer" = ["operator"])),
+    params(Named), security(("bearer" = ["operator"])),
     responses((status = 204, description = "It opens nothing any more."))
 )]
 async fn revoke_token(
     State(api): State<Api>,
     _: Operator,
-    Path(Named { token_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
+    let Named { token_id } = named;
     let revoked: Result<bool, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { identity::token_revoke(tx, &token_id).await }))
@@ -314,7 +315,7 @@ async fn create_app_token(
 /// List the tenant's tokens, newest first, revoked ones too.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenantId}/tokens", operation_id = "listAppTokens", tag = "tokens",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Paging), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 200, description = "A page of them.", body = TokenPage))
 )]
 async fn list_app_tokens(
@@ -328,14 +329,15 @@ async fn list_app_tokens(
 /// Revoke a token of one of the tenant's apps, for good. A second time changes nothing.
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenantId}/tokens/{tokenId}", operation_id = "revokeAppToken", tag = "tokens",
-    security(("bearer" = ["tenant-admin", "operator"])),
+    params(Named), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "It opens nothing any more."))
 )]
 async fn revoke_app_token(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(Named { token_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
+    let Named { token_id } = named;
     let revoked: Result<bool, StoreError> = api
         .db
         .write(move |tx| {

@@ -2,10 +2,15 @@
 
 mod arguments;
 mod chat;
+mod client;
 mod config;
 mod dev;
 mod logging;
+mod print;
+mod requests;
+mod serve;
 mod stop;
+mod tokens;
 mod worker;
 
 use crate::engine::compile_child_main;
@@ -47,12 +52,26 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             ended?;
         }
+        Command::Serve(serve) => {
+            logging::start(false);
+            runtime()?.block_on(serve::run(serve))?;
+        }
+        Command::Token(command) => ask(tokens::run(command))?,
+        Command::Tenant(command) => ask(requests::tenant(command))?,
+        Command::Queue(command) => ask(requests::queue(command))?,
+        Command::Message(command) => ask(requests::message(command))?,
         Command::Worker(config) => {
             logging::start(false);
             runtime()?.block_on(worker::run(&config))?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Run a command that asks a control plane.
+fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    logging::start(true);
+    runtime()?.block_on(command)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
