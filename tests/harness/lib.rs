@@ -2,8 +2,10 @@
 
 pub mod api;
 pub mod built;
+pub mod contract;
 pub mod database;
 pub mod dev;
 pub mod factory;
 pub mod postgres;
+pub mod serve;
 pub mod telegram;

@@ -4,10 +4,11 @@ use super::{Api, ApiError};
 use crate::domain::{Pool, TenantId, TokenId};
 use crate::identity::{self, ApiToken, TokenInfo, TokenScope};
 use crate::store::StoreError;
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{ConnectInfo, FromRequestParts, Path};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use std::net::SocketAddr;
 
 /// The operator.
 #[derive(Clone, Debug)]
@@ -43,7 +44,27 @@ pub struct PoolWorker {
     pub token_id: TokenId,
 }
 
+/// What the request's token opens, within its rate. Attempts without a valid one are counted by their address.
 async fn token(parts: &Parts, api: &Api) -> Result<TokenInfo, ApiError> {
+    match known_token(parts, api).await {
+        Ok(info) => {
+            if !matches!(info.scope, TokenScope::Worker { .. }) {
+                let within = api.rates().request(&info.token_id);
+                within.map_err(ApiError::RateLimited)?;
+            }
+            Ok(info)
+        }
+        Err(ApiError::Unauthorized) => {
+            let from = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+            let within = api.rates().failure(from.map(|from| from.0.ip()));
+            within.map_err(ApiError::RateLimited)?;
+            Err(ApiError::Unauthorized)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn known_token(parts: &Parts, api: &Api) -> Result<TokenInfo, ApiError> {
     let token: ApiToken = parts
         .headers
         .get(AUTHORIZATION)

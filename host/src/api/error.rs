@@ -5,6 +5,7 @@ use crate::control::ControlError;
 use crate::domain::IdError;
 use crate::identity::TokenError;
 use crate::queue::EnqueueError;
+use crate::secrets::SecretError;
 use crate::store::StoreError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -194,6 +195,18 @@ impl From<TokenError> for ApiError {
             TokenError::TenantMissing(_) => Self::NotFound("tenant"),
             TokenError::LongName => Self::Invalid(error.to_string()),
             TokenError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SecretError> for ApiError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Store(error) => error.into(),
+            SecretError::Seal { .. } | SecretError::Open { .. } => {
+                tracing::error!(%error, "a secret could not be kept");
+                Self::Internal
+            }
         }
     }
 }

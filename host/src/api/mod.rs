@@ -5,16 +5,24 @@
 //! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
 
 mod caller;
+mod conversations;
 mod document;
 mod error;
+mod headers;
 mod health;
 mod json;
 mod lane;
+mod messages;
 mod path;
+mod progress;
 mod query;
+mod rate;
+mod repairs;
 mod router;
+mod secrets;
 mod server;
 mod state;
+mod stats;
 mod tenants;
 mod tokens;
 

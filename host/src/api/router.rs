@@ -1,7 +1,10 @@
 //! Every route of this process, in one place: the operations with their limits, and the description made from them.
 
 use super::lane::{self, Lane};
-use super::{Api, ApiError, Json, document, health, tenants, tokens};
+use super::{
+    Api, ApiError, Json, conversations, document, headers, health, messages, progress, repairs,
+    secrets, stats, tenants, tokens,
+};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::Router;
@@ -18,11 +21,17 @@ pub fn router(api: Api) -> (Router, OpenApi) {
         .routes(routes!(openapi_json))
         .split_for_parts();
     document::complete(&mut description);
+    let header_bytes_max =
+        usize::try_from(api.config.server.header_bytes_max).unwrap_or(usize::MAX);
     let served = Arc::new(description.clone());
     let router = router
         .fallback(async || ApiError::NotFound("path"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(axum::Extension(served))
+        .layer(middleware::from_fn_with_state(
+            header_bytes_max,
+            headers::bounded,
+        ))
         .with_state(api);
     (router, description)
 }
@@ -30,10 +39,19 @@ pub fn router(api: Api) -> (Router, OpenApi) {
 /// The operations, each behind the lane of its kind.
 fn operations(api: &Api) -> OpenApiRouter<Api> {
     let body_bytes_max = usize::try_from(api.config.server.body_bytes_max).unwrap_or(usize::MAX);
+    let lanes = api.lanes();
     let quick = OpenApiRouter::new()
         .merge(tenants::routes())
-        .merge(tokens::routes());
-    through(quick, &api.lanes().requests).layer(DefaultBodyLimit::max(body_bytes_max))
+        .merge(tokens::routes())
+        .merge(messages::routes())
+        .merge(conversations::routes())
+        .merge(secrets::routes())
+        .merge(stats::routes())
+        .merge(repairs::routes());
+    let waiting = OpenApiRouter::new().merge(progress::waiting_routes());
+    through(quick, &lanes.requests)
+        .merge(through(waiting, &lanes.waits))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
 }
 
 /// `routes` behind `lane`: it takes as many at once as it has room for, and no request is longer in it than it allows.

@@ -1,4 +1,5 @@
 use super::lane::Lanes;
+use super::rate::Rates;
 use crate::artifacts::Admission;
 use crate::clock::Ids;
 use crate::config::Config;
@@ -17,6 +18,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     parts: Parts,
     lanes: Lanes,
+    rates: Rates,
 }
 
 /// What an [`Api`] is made of.
@@ -44,7 +46,17 @@ impl Api {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let lanes = Lanes::new(&parts.config.server);
-        Self(Arc::new(Inner { parts, lanes }))
+        let rates = Rates::new(&parts.config.server);
+        Self(Arc::new(Inner {
+            parts,
+            lanes,
+            rates,
+        }))
+    }
+
+    /// How often callers may ask.
+    pub(super) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     /// How many requests are worked on at once.

@@ -1,3 +1,5 @@
+use super::requests::{MessageCommand, QueueCommand, TenantCommand};
+use super::tokens::TokenCommand;
 use crate::config::Limits;
 use crate::config::{self, ApiBase, Config};
 use crate::engine::ComponentKind;
@@ -18,6 +20,20 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Run everything in one process, with a demo agent to chat with.
     Dev(Dev),
+    /// Run the control plane: the HTTP API, the webhook, the queue. Workers are processes of their own.
+    Serve(Serve),
+    /// Make, list and revoke API tokens.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Make tenants.
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// See how much there is to do.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Give messages to agents.
+    #[command(subcommand)]
+    Message(MessageCommand),
     /// See what is configured.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -89,6 +105,28 @@ pub(super) struct Dev {
     /// The Bot API that replies go to [default: http://127.0.0.1:8081, a double of it, or as configured].
     #[arg(long, value_name = "URL")]
     pub(super) telegram_api: Option<ApiBase>,
+    #[command(flatten)]
+    pub(super) config: ConfigArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  AGENT_FACTORY_MASTER_KEY=$(openssl rand -hex 32) agent-factory serve
+  AGENT_FACTORY_DATABASE__URL=postgres://factory@db/factory agent-factory serve --listen 0.0.0.0:8080
+
+The operator's token opens the API. It comes from one of two places:
+  - AGENT_FACTORY_OPERATOR_TOKEN, where that is set: a token you made, `aft_o_` and 64 hex digits, as
+    `echo aft_o_$(openssl rand -hex 32)` prints one. It is made known at start, stored hashed. Use this where stdout goes
+    into a log, as on Fly: fly secrets set AGENT_FACTORY_OPERATOR_TOKEN=...
+  - else, at the first start and whenever no valid one is left, one is made and printed once, on stdout.
+
+The database is brought up to date at start; of processes that start at once, one does it and the others wait. SIGTERM
+finishes the requests at hand, for server.shutdown_grace_ms at most; a second one ends the process.")]
+pub(super) struct Serve {
+    /// Where to listen [default: 127.0.0.1:8080, or as configured].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<SocketAddr>,
     #[command(flatten)]
     pub(super) config: ConfigArguments,
 }

@@ -2,10 +2,15 @@
 
 mod arguments;
 mod chat;
+mod client;
 mod config;
 mod dev;
 mod logging;
+mod print;
+mod requests;
+mod serve;
 mod stop;
+mod tokens;
 
 use crate::engine::compile_child_main;
 use anyhow::Context as _;
@@ -46,8 +51,22 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runtime.shutdown_background();
             ended?;
         }
+        Command::Serve(serve) => {
+            logging::start(false);
+            runtime()?.block_on(serve::run(serve))?;
+        }
+        Command::Token(command) => ask(tokens::run(command))?,
+        Command::Tenant(command) => ask(requests::tenant(command))?,
+        Command::Queue(command) => ask(requests::queue(command))?,
+        Command::Message(command) => ask(requests::message(command))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Run a command that asks a control plane.
+fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    logging::start(true);
+    runtime()?.block_on(command)
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

@@ -2,7 +2,7 @@
 
 use super::error::{Origin, Problem};
 use super::keys::{PREFIX, hint, nearest, variable_of};
-use super::{FILE_VARIABLE, MASTER_KEY_VARIABLE};
+use super::{FILE_VARIABLE, MASTER_KEY_VARIABLE, OPERATOR_TOKEN_VARIABLE};
 use config::Map;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub(super) struct Variables {
     pub(super) file: Option<PathBuf>,
     /// What [`MASTER_KEY_VARIABLE`] holds.
     pub(super) master_key: Option<SecretString>,
+    /// What [`OPERATOR_TOKEN_VARIABLE`] holds.
+    pub(super) operator_token: Option<SecretString>,
     /// Variables that set nothing but look as if they should.
     pub(super) problems: Vec<Problem>,
 }
@@ -43,6 +45,7 @@ impl Variables {
             set: Map::new(),
             file: None,
             master_key: None,
+            operator_token: None,
             problems: Vec::new(),
         };
         for (name, value) in environment.filter(|(name, _)| name.starts_with(PREFIX)) {
@@ -52,6 +55,8 @@ impl Variables {
                 sorted.file = (!value.is_empty()).then(|| PathBuf::from(value));
             } else if name == MASTER_KEY_VARIABLE {
                 sorted.master_key = (!value.is_empty()).then(|| SecretString::from(value));
+            } else if name == OPERATOR_TOKEN_VARIABLE {
+                sorted.operator_token = (!value.is_empty()).then(|| SecretString::from(value));
             } else if let Some(hint) = unknown_variable(&name, &known) {
                 sorted.problems.push(Problem::UnknownKey {
                     written: name,

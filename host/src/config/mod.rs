@@ -61,6 +61,9 @@ pub const FILE_VARIABLE: &str = "AGENT_FACTORY_CONFIG";
 /// Holds the master key. There is no key for it in the file: a file of settings gets copied around.
 pub const MASTER_KEY_VARIABLE: &str = "AGENT_FACTORY_MASTER_KEY";
 
+/// Holds a token of the operator's that a control plane makes known when it starts.
+pub const OPERATOR_TOKEN_VARIABLE: &str = "AGENT_FACTORY_OPERATOR_TOKEN";
+
 /// Everything an operator can set, one policy a field.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

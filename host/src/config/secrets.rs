@@ -16,6 +16,10 @@ pub struct Secrets {
     /// Never serialized.
     #[serde(skip)]
     pub master_key: Option<SecretString>,
+    /// A token of the operator's, given by the variable `AGENT_FACTORY_OPERATOR_TOKEN`, that a control plane makes known
+    /// when it starts. Never serialized.
+    #[serde(skip)]
+    pub operator_token: Option<SecretString>,
 }
 
 /// A loaded path is always Unicode; one that was set in code may not be, and is shown as far as it is.

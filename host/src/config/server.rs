@@ -9,6 +9,10 @@ use std::str::FromStr;
 pub(super) const QUANTITIES: &[Quantity] = &[
     whole("server.body_bytes_max", 1 << 10, 64 << 20, "bytes"),
     whole("server.concurrency_max", 1, 100_000, "requests"),
+    whole("server.header_bytes_max", 1 << 10, 64 << 10, "bytes"),
+    whole("server.rate_per_second", 1, 100_000, "requests"),
+    whole("server.rate_burst", 1, 100_000, "requests"),
+    whole("server.auth_failures_per_minute", 1, 100_000, "requests"),
     whole("server.waits_max", 1, 100_000, "requests"),
     whole("server.request_timeout_ms", 100, 600_000, "milliseconds"),
     whole("server.shutdown_grace_ms", 0, 3_600_000, "milliseconds"),
@@ -24,6 +28,14 @@ pub struct Server {
     pub path_prefix: PathPrefix,
     /// The body of one request, bytes. Uploads of components have `limits.component_bytes` instead.
     pub body_bytes_max: u64,
+    /// The names and values of one request's headers, bytes.
+    pub header_bytes_max: u64,
+    /// Requests a second under one token, in the long run; workers have no rate.
+    pub rate_per_second: u32,
+    /// Requests under one token that may come at once, before the rate counts.
+    pub rate_burst: u32,
+    /// Requests without a valid token a minute from one address that are told so; the rest are told to wait.
+    pub auth_failures_per_minute: u32,
     /// Requests at once, of apps and of workers each; one more is refused as `overloaded`, to be repeated.
     pub concurrency_max: u32,
     /// Requests that wait for something to happen at once, of apps and of workers each. They are counted apart from
@@ -42,6 +54,10 @@ impl Default for Server {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             path_prefix: PathPrefix("/agent-factory".to_owned()),
             body_bytes_max: 1 << 20,
+            header_bytes_max: 16 << 10,
+            rate_per_second: 50,
+            rate_burst: 200,
+            auth_failures_per_minute: 60,
             concurrency_max: 256,
             waits_max: 1024,
             request_timeout_ms: 30_000,

@@ -46,6 +46,7 @@ pub(super) fn load(
     let mut config: Config =
         serde_json::from_value(tree(&values)).map_err(ConfigError::Contradiction)?;
     config.secrets.master_key = environment.master_key;
+    config.secrets.operator_token = environment.operator_token;
     Ok(config)
 }
 

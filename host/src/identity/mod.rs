@@ -8,5 +8,5 @@ pub use bots::{Bot, NewBot, WebhookSecret, WebhookSecretError, bot_by_secret, bo
 pub use tenants::{Tenant, tenant_exists, tenant_put, tenants};
 pub use tokens::{
     ApiToken, ApiTokenError, NewToken, TOKEN_NAME_BYTES_MAX, TokenError, TokenInfo, TokenScope,
-    has_operator, token_by_id, token_by_secret, token_put, token_revoke, tokens,
+    has_operator, token_by_id, token_by_secret, token_is_stored, token_put, token_revoke, tokens,
 };

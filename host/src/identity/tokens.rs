@@ -264,6 +264,18 @@ pub async fn token_by_secret(
     row.map(TokenRow::info).transpose()
 }
 
+/// Whether `token` was ever made known, be it revoked or expired by now.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn token_is_stored(tx: &mut Tx, token: &ApiToken) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM api_tokens WHERE token_hash = $1)";
+    Ok(on_tx!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(token.hash())
+        .fetch_one(conn)
+        .await)?)
+}
+
 /// What is known of one token; none where there is no such token.
 ///
 /// # Errors

@@ -36,6 +36,9 @@ pub struct Enqueued {
     pub message_id: MessageId,
     /// Whether this repeats a message that is here already. Nothing was changed then.
     pub duplicate: bool,
+    /// Whether this, under the id of a message that is here already, is for another conversation or agent than that, or
+    /// brings something else: two messages under one id.
+    pub differs: bool,
 }
 
 /// Why a message was not accepted; nothing was changed.
@@ -90,8 +93,12 @@ pub async fn enqueue(
     }
     let looked = look(tx, message).await?;
     let looked = looked.ok_or_else(|| EnqueueError::AgentMissing(message.agent_key.clone()))?;
-    if let Some(first) = looked.message_id {
-        return Ok(repeat_of(first));
+    if let Some(first) = &looked.message_id {
+        return Ok(Enqueued {
+            message_id: first.clone(),
+            duplicate: true,
+            differs: !is_repeat(&looked, message)?,
+        });
     }
     if looked.enabled == 0 {
         return Err(EnqueueError::AgentDisabled(message.agent_key.clone()));
@@ -158,6 +165,7 @@ pub async fn enqueue(
     Ok(Enqueued {
         message_id,
         duplicate: false,
+        differs: false,
     })
 }
 
@@ -172,11 +180,17 @@ async fn look(tx: &mut Tx, message: &Enqueue) -> Result<Option<Looked>, StoreErr
         .await)?)
 }
 
-const fn repeat_of(first: MessageId) -> Enqueued {
-    Enqueued {
-        message_id: first,
-        duplicate: true,
-    }
+/// Whether `message` is the one that is stored under its id. When it is to run and how often does not tell two messages
+/// apart: whoever repeats a request computes them anew.
+fn is_repeat(looked: &Looked, message: &Enqueue) -> Result<bool, StoreError> {
+    let Some(payload) = &looked.first_payload else {
+        return Ok(false);
+    };
+    // Compared as what it says, not as it is written: another version may have written it.
+    let first: Payload = serde_json::from_str(payload).map_err(StoreError::corrupt("payload"))?;
+    Ok(first == message.payload
+        && looked.first_conversation_id.as_ref() == Some(&message.conversation_id)
+        && looked.bound_to.as_ref() == Some(&message.agent_key))
 }
 
 /// A message's place. One that is due at once goes behind all that were so before it, even where the clock has

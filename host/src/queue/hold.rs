@@ -29,6 +29,31 @@ pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseE
     Ok(())
 }
 
+/// A person lets the agent wait, for `reason`: the turns that run are finished, and all its conversations wait. Answers
+/// whether there is such an agent. One that is held keeps the first reason.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn hold_agent(
+    tx: &mut Tx,
+    tenant_id: &TenantId,
+    agent_key: &AgentKey,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    let now = tx.now().await?;
+    let reason = clipped(reason);
+    let held = on_tx!(tx, |conn| sqlx::query(sql::HOLD)
+        .bind(tenant_id)
+        .bind(agent_key)
+        .bind(&*reason)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0))?;
+    tx.raise(Topic::Settled);
+    Ok(held)
+}
+
 /// The person has acted: the agent works again. The first of its conversations are let go here, the rest by
 /// claims and sweeps, a bounded number each. Answers whether there is such an agent.
 ///

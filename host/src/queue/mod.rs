@@ -18,10 +18,13 @@
 //! - [`start`], [`check`], [`heartbeat`]: what a worker does while it holds one.
 //! - [`complete`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
 //! - [`sweep`], [`prune_workers`]: what time does by itself: falling due, leases that end, workers that never came back.
-//! - [`resume`], [`redrive`]: what a person does.
-//! - [`stats`], [`message_status`]: what a person, an app and the scheduler read.
+//! - [`hold_agent`], [`resume`], [`redrive`]: what a person does.
+//! - [`stats`], [`message_status`], [`conversation`], [`dead_letters`], [`workers`]: what a person, an app and the
+//!   scheduler read.
 
 mod claim;
+mod conversation;
+mod dead_letters;
 mod enqueue;
 mod head;
 mod heartbeat;
@@ -38,11 +41,14 @@ mod stats;
 mod status;
 mod sweep;
 mod turns;
+mod workers;
 
 pub use claim::{Batch, ClaimRequest, Claimed, MAX_CLAIM, claim};
+pub use conversation::{Conversation, conversation};
+pub use dead_letters::{DeadLetter, DeadLetterPlace, DeadLetterPlaceError, dead_letters};
 pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue};
 pub use heartbeat::{Beat, heartbeat};
-pub use hold::{hold, resume};
+pub use hold::{hold, hold_agent, resume};
 pub use lease::{LeaseError, Started, check, start};
 pub use payload::payload;
 pub use policy::{LONGEST_RETRY_AFTER, Policy, Priority, Retry, RetryPolicy};
@@ -52,6 +58,7 @@ pub use settle::{FailOutcome, Settled, complete, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};
 pub use status::{MessageState, MessageStatus, message_status};
 pub use sweep::{Swept, sweep};
+pub use workers::{WorkerInfo, workers};
 
 pub(crate) use policy::{backoff, clipped};
 

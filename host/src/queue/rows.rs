@@ -9,6 +9,8 @@ pub(super) struct Looked {
     pub(super) pool: Pool,
     pub(super) held: bool,
     pub(super) message_id: Option<MessageId>,
+    pub(super) first_payload: Option<String>,
+    pub(super) first_conversation_id: Option<ConversationId>,
     pub(super) bound_to: Option<AgentKey>,
 }
 

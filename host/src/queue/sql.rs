@@ -20,7 +20,8 @@ use crate::store::Sql;
 /// The agent, the message a repeat repeats, and the agent the conversation is bound to. $1 tenant, $2 agent, $3 source,
 /// $4 source id, $5 conversation.
 pub const LOOK_BEFORE_ENQUEUE: &str = "
-    SELECT a.enabled, a.pool, a.held_reason IS NOT NULL AS held, m.message_id, c.agent_key AS bound_to
+    SELECT a.enabled, a.pool, a.held_reason IS NOT NULL AS held, m.message_id, m.payload AS first_payload,
+        m.conversation_id AS first_conversation_id, c.agent_key AS bound_to
     FROM agent_profiles a
     LEFT JOIN conversations c ON c.tenant_id = a.tenant_id AND c.conversation_id = $5
     LEFT JOIN message_queue m ON m.tenant_id = a.tenant_id AND m.source = $3 AND m.source_id = $4

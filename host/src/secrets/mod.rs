@@ -10,7 +10,9 @@
 mod aead;
 mod master_key;
 mod store;
+mod versions;
 
 pub use aead::{NONCE_BYTES, OpenError, SECRET_BYTES_MAX, SealError, SealedSecret, SecretPlace};
 pub use master_key::{KeyId, MASTER_KEY_BYTES, MasterKey, MasterKeyError};
 pub use store::{SecretError, active, import};
+pub use versions::{SecretVersion, deactivate, versions};

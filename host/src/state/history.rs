@@ -1,6 +1,8 @@
 //! The history of a conversation: appended by completions, read by hydration.
 
-use crate::domain::{HistoryMessage, Lease, Part, Role, Timestamp};
+use crate::domain::{
+    ConversationId, HistoryMessage, Lease, MessageId, Part, Role, TenantId, Timestamp,
+};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 
 /// Append `messages`, all of one turn, in order.
@@ -79,16 +81,9 @@ pub async fn window(
     })?;
     let mut messages = Vec::with_capacity(rows.len());
     for (role, parts, at) in rows.into_iter().rev() {
-        let parts: Vec<Part> =
-            serde_json::from_str(&parts).map_err(StoreError::corrupt("history message"))?;
-        let role = if role == "assistant" {
-            Role::Assistant
-        } else {
-            Role::User
-        };
         messages.push(HistoryMessage {
-            role,
-            parts,
+            role: role_of(&role),
+            parts: parts_of(&parts)?,
             at: Some(at),
         });
     }
@@ -98,6 +93,96 @@ pub async fn window(
         .count();
     messages.drain(..cut_off);
     Ok(messages)
+}
+
+/// Which part of a history.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Before this place; none: from the latest on.
+    pub before: Option<u64>,
+    /// How many entries at most.
+    pub limit: u32,
+    /// Bytes at most, as they are stored; one entry that is larger is a page.
+    pub bytes: u64,
+}
+
+/// One entry of a history, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Counts from 1.
+    pub position: u64,
+    /// The message whose turn wrote it.
+    pub message_id: MessageId,
+    /// Who speaks.
+    pub role: Role,
+    /// In order.
+    pub parts: Vec<Part>,
+    /// When the turn completed.
+    pub at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct EntryRow {
+    position: i64,
+    message_id: MessageId,
+    role: String,
+    parts: String,
+    at: Timestamp,
+}
+
+/// A page of a conversation's history, latest first.
+///
+/// # Errors
+/// Where the database does not answer, or a row cannot be read.
+pub async fn page(
+    tx: &mut Tx,
+    tenant_id: &TenantId,
+    conversation_id: &ConversationId,
+    page: &Page,
+) -> Result<Vec<Entry>, StoreError> {
+    const SQL: &str = "
+        SELECT position, message_id, role, parts, at FROM (
+            SELECT position, message_id, role, parts, at,
+                SUM(length(parts)) OVER (ORDER BY position DESC) AS so_far,
+                ROW_NUMBER() OVER (ORDER BY position DESC) AS place
+            FROM (SELECT position, message_id, role, parts, at FROM conversation_messages
+                  WHERE tenant_id = $1 AND conversation_id = $2 AND position < $3
+                  ORDER BY position DESC LIMIT $4) AS latest
+        ) AS counted WHERE so_far <= $5 OR place = 1 ORDER BY position DESC";
+    let before = page.before.and_then(|before| i64::try_from(before).ok());
+    let rows: Vec<EntryRow> = on_tx!(tx, |conn| {
+        sqlx::query_as(SQL)
+            .bind(tenant_id)
+            .bind(conversation_id)
+            .bind(before.unwrap_or(i64::MAX))
+            .bind(i64::from(page.limit))
+            .bind(i64::try_from(page.bytes).unwrap_or(i64::MAX))
+            .fetch_all(conn)
+            .await
+    })?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Entry {
+                position: u64::try_from(row.position).unwrap_or(0),
+                message_id: row.message_id,
+                role: role_of(&row.role),
+                parts: parts_of(&row.parts)?,
+                at: row.at,
+            })
+        })
+        .collect()
+}
+
+fn role_of(stored: &str) -> Role {
+    if stored == "assistant" {
+        Role::Assistant
+    } else {
+        Role::User
+    }
+}
+
+fn parts_of(stored: &str) -> Result<Vec<Part>, StoreError> {
+    serde_json::from_str(stored).map_err(StoreError::corrupt("history message"))
 }
 
 fn begins_with_result(message: &HistoryMessage) -> bool {

@@ -1,1 +1,7 @@
+mod description;
+mod isolation;
+mod limits;
+mod messages;
+mod secrets;
+mod serving;
 mod tokens;
