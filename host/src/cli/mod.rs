@@ -1,16 +1,19 @@
 //! The commands.
 
+mod agents;
 mod arguments;
 mod chat;
 mod client;
 mod config;
 mod dev;
+mod hidden;
 mod logging;
 mod print;
 mod requests;
 mod serve;
 mod stop;
 mod tokens;
+mod uploads;
 
 use crate::engine::compile_child_main;
 use anyhow::Context as _;
@@ -59,6 +62,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => ask(requests::tenant(command))?,
         Command::Queue(command) => ask(requests::queue(command))?,
         Command::Message(command) => ask(requests::message(command))?,
+        Command::Agent(command) => ask(agents::agent(command))?,
+        Command::Bot(command) => ask(agents::bot(command))?,
+        Command::Secret(command) => ask(agents::secret(command))?,
+        Command::Skill(command) => ask(uploads::skill(command))?,
+        Command::Engine(command) => ask(uploads::engine(command))?,
+        Command::Workspace(command) => ask(uploads::workspace(command))?,
     }
     Ok(ExitCode::SUCCESS)
 }
