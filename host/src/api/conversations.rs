@@ -178,9 +178,11 @@ struct HistoryPaging {
 async fn get_conversation(
     State(api): State<Api>,
     App { tenant_id, .. }: App,
-    Path(Named { conversation_id }): Path<Named>,
-    Query(HistoryPaging { limit, cursor }): Query<HistoryPaging>,
+    Path(named): Path<Named>,
+    Query(query): Query<HistoryPaging>,
 ) -> Result<Json<ConversationView>, ApiError> {
+    let HistoryPaging { limit, cursor } = query;
+    let Named { conversation_id } = named;
     let limit = page_limit(limit)?;
     let named = conversation_id.clone();
     let found: Result<_, StoreError> = api

@@ -172,9 +172,11 @@ struct Wait {
 async fn get_message(
     State(api): State<Api>,
     App { tenant_id, .. }: App,
-    Path(Named { message_id }): Path<Named>,
-    Query(Wait { wait_ms }): Query<Wait>,
+    Path(named): Path<Named>,
+    Query(query): Query<Wait>,
 ) -> Result<Json<MessageView>, ApiError> {
+    let Wait { wait_ms } = query;
+    let Named { message_id } = named;
     let wait = Duration::from_millis(wait_ms.unwrap_or(0));
     if wait > WAIT_MAX {
         return Err(ApiError::Invalid(format!(

@@ -123,8 +123,9 @@ struct MessageNamed {
 async fn replay_dead_letter(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(MessageNamed { message_id }): Path<MessageNamed>,
+    Path(named): Path<MessageNamed>,
 ) -> Result<StatusCode, ApiError> {
+    let MessageNamed { message_id } = named;
     let replayed: Result<bool, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { queue::redrive(tx, &tenant_id, &message_id).await }))
@@ -164,9 +165,10 @@ struct HoldRequest {
 async fn hold_agent(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(AgentNamed { agent_key }): Path<AgentNamed>,
+    Path(named): Path<AgentNamed>,
     Json(HoldRequest { reason }): Json<HoldRequest>,
 ) -> Result<StatusCode, ApiError> {
+    let AgentNamed { agent_key } = named;
     if !(1..=REASON_BYTES_MAX).contains(&reason.len()) {
         return Err(ApiError::Invalid(format!(
             "reason must be 1 to {REASON_BYTES_MAX} bytes"
@@ -190,8 +192,9 @@ async fn hold_agent(
 async fn resume_agent(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(AgentNamed { agent_key }): Path<AgentNamed>,
+    Path(named): Path<AgentNamed>,
 ) -> Result<StatusCode, ApiError> {
+    let AgentNamed { agent_key } = named;
     let policy = api.queue_policy.clone();
     let resumed: Result<bool, StoreError> = api
         .db

@@ -95,9 +95,10 @@ fn view(secret_ref: SecretRef, versions: Vec<SecretVersion>) -> Result<SecretVie
 async fn import_secret(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(Named { secret_ref }): Path<Named>,
+    Path(named): Path<Named>,
     Json(SecretRequest { value }): Json<SecretRequest>,
 ) -> Result<Json<SecretView>, ApiError> {
+    let Named { secret_ref } = named;
     if !(1..=SECRET_BYTES_MAX).contains(&value.reveal().len()) {
         return Err(ApiError::Invalid(format!(
             "value must be 1 to {SECRET_BYTES_MAX} bytes"
@@ -135,8 +136,9 @@ async fn import_secret(
 async fn secret_status(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(Named { secret_ref }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<Json<SecretView>, ApiError> {
+    let Named { secret_ref } = named;
     let named = secret_ref.clone();
     let found: Result<_, StoreError> = api
         .db
@@ -156,8 +158,9 @@ async fn secret_status(
 async fn delete_secret(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(Named { secret_ref }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
+    let Named { secret_ref } = named;
     let retired: Result<bool, StoreError> = api
         .db
         .write(move |tx| {

@@ -95,8 +95,9 @@ struct OfPool {
 async fn pool_stats(
     State(api): State<Api>,
     _: Operator,
-    Query(OfPool { pool }): Query<OfPool>,
+    Query(query): Query<OfPool>,
 ) -> Result<Json<StatsView>, ApiError> {
+    let OfPool { pool } = query;
     stats(&api, Scope::Pool(pool.unwrap_or_default())).await
 }
 

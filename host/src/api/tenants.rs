@@ -71,8 +71,9 @@ struct Named {
 async fn create_tenant(
     State(api): State<Api>,
     _: Operator,
-    Path(Named { tenant_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<(StatusCode, Json<TenantView>), ApiError> {
+    let Named { tenant_id } = named;
     let put: Result<_, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { identity::tenant_put(tx, &tenant_id).await }))

@@ -283,8 +283,9 @@ struct Named {
 async fn revoke_token(
     State(api): State<Api>,
     _: Operator,
-    Path(Named { token_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
+    let Named { token_id } = named;
     let revoked: Result<bool, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { identity::token_revoke(tx, &token_id).await }))
@@ -334,8 +335,9 @@ async fn list_app_tokens(
 async fn revoke_app_token(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(Named { token_id }): Path<Named>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
+    let Named { token_id } = named;
     let revoked: Result<bool, StoreError> = api
         .db
         .write(move |tx| {

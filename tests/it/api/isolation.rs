@@ -124,11 +124,9 @@ async fn no_token_of_one_tenant_opens_any_operation_of_another() {
 
     // Things of acme's that are there, so that only their owner decides.
     let message = factory.enqueue("acme", "c", "hello").await;
-    let secret = operator.put(
-        "/v1/tenants/acme/secrets/model.key",
-        &json!({ "value": "5ec12e7" }),
-    );
-    secret.await.expect(200);
+    let secret = json!({ "value": "5ec12e7" });
+    let path = "/v1/tenants/acme/secrets/model.key";
+    operator.put(path, &secret).await.expect(200);
     let token = operator
         .post("/v1/tenants/acme/tokens", &json!({}))
         .await

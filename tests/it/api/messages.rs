@@ -90,8 +90,8 @@ factory_cases! {
         let operator = served.operator(&factory).await;
         let contract = Contract::of(&operator).await;
         factory.agent("acme", "offline", &built::demo_workspace()).await;
-        let sent = operator.post("/v1/tenants/acme/messages", &message(|m| m["maxAttempts"] = 1.into()));
-        let sent = sent.await.expect(202);
+        let body = message(|m| m["maxAttempts"] = 1.into());
+        let sent = operator.post("/v1/tenants/acme/messages", &body).await.expect(202);
         let id = sent["messageId"].as_str().unwrap().to_owned();
         give_up(&factory).await;
         let list = operator.get("/v1/tenants/acme/dead-letters?limit=1").await;

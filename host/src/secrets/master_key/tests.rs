@@ -6,6 +6,7 @@ const BYTES: [u8; MASTER_KEY_BYTES] = [0xa7; MASTER_KEY_BYTES];
 fn secrets(variable: Option<&str>, file: Option<&Path>) -> Secrets {
     Secrets {
         master_key: variable.map(SecretString::from),
+        operator_token: None,
         master_key_file: file.map(Path::to_path_buf),
     }
 }
