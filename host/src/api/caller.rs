@@ -24,7 +24,13 @@ pub struct TenantAdmin {
     pub tenant_id: TenantId,
     /// By which token.
     pub token_id: TokenId,
+    /// It is the operator who asks.
+    pub is_operator: bool,
 }
+
+/// Whoever has a token, whatever it opens.
+#[derive(Clone, Debug)]
+pub(super) struct Anyone(pub(super) TokenInfo);
 
 /// One who may enqueue for a tenant and read what came of it: that tenant's app or administrator, or the operator.
 #[derive(Clone, Debug)]
@@ -119,6 +125,14 @@ impl FromRequestParts<Api> for Operator {
     }
 }
 
+impl FromRequestParts<Api> for Anyone {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        token(parts, api).await.map(Self)
+    }
+}
+
 impl FromRequestParts<Api> for TenantAdmin {
     type Rejection = ApiError;
 
@@ -137,6 +151,7 @@ impl FromRequestParts<Api> for TenantAdmin {
         Ok(Self {
             tenant_id,
             token_id,
+            is_operator: scope == TokenScope::Operator,
         })
     }
 }

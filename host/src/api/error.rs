@@ -1,12 +1,15 @@
 //! The one place where an error becomes an HTTP status.
 
 use super::Json;
+use crate::artifacts::AdmitError;
 use crate::control::ControlError;
 use crate::domain::IdError;
+use crate::engine::CompileError;
 use crate::identity::TokenError;
 use crate::queue::EnqueueError;
 use crate::secrets::SecretError;
 use crate::store::StoreError;
+use crate::workspace::{FolderError, WorkspaceError};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -207,6 +210,51 @@ impl From<SecretError> for ApiError {
                 tracing::error!(%error, "a secret could not be kept");
                 Self::Internal
             }
+        }
+    }
+}
+
+impl From<AdmitError> for ApiError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Store(error) => error.into(),
+            AdmitError::Compile(error @ CompileError::Unavailable(_)) => {
+                tracing::error!(%error, "an upload met no compiler");
+                Self::Unavailable("the compiler did not start; try again".to_owned())
+            }
+            AdmitError::Compile(error @ CompileError::TooLarge { .. }) => {
+                Self::TooLarge(error.to_string())
+            }
+            AdmitError::Compile(error) => Self::Invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<FolderError> for ApiError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::TooMany { .. }
+            | FolderError::LargeFile { .. }
+            | FolderError::Large { .. } => Self::TooLarge(error.to_string()),
+            other => Self::Invalid(other.to_string()),
+        }
+    }
+}
+
+impl From<WorkspaceError> for ApiError {
+    fn from(error: WorkspaceError) -> Self {
+        match error {
+            WorkspaceError::TenantMissing(_) => Self::NotFound("tenant"),
+            WorkspaceError::AgentMissing(_) => Self::NotFound("agent"),
+            WorkspaceError::TooMany { .. }
+            | WorkspaceError::ToolTwice { .. }
+            | WorkspaceError::PoolFixed(_) => Self::Conflict(error.to_string()),
+            WorkspaceError::EngineNeeded(_)
+            | WorkspaceError::EngineMissing(_)
+            | WorkspaceError::TimeZone(_)
+            | WorkspaceError::DocumentPath(_)
+            | WorkspaceError::NotText(_) => Self::Invalid(error.to_string()),
+            WorkspaceError::Store(error) => error.into(),
         }
     }
 }

@@ -4,9 +4,12 @@
 //! it runs, by the type of caller it takes ([`Operator`], [`TenantAdmin`], [`App`], [`PoolWorker`]); which status an
 //! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
 
+mod agents;
 mod caller;
 mod conversations;
 mod document;
+mod documents;
+mod engines;
 mod error;
 mod headers;
 mod health;
@@ -21,10 +24,13 @@ mod repairs;
 mod router;
 mod secrets;
 mod server;
+mod skills;
 mod state;
 mod stats;
 mod tenants;
 mod tokens;
+mod uploads;
+mod whoami;
 pub mod worker;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};

@@ -2,8 +2,8 @@
 
 use super::lane::{self, Lane};
 use super::{
-    Api, ApiError, Json, conversations, document, headers, health, messages, progress, repairs,
-    secrets, stats, tenants, tokens, worker,
+    Api, ApiError, Json, agents, conversations, document, documents, engines, headers, health,
+    messages, progress, repairs, secrets, skills, stats, tenants, tokens, whoami, worker,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -47,13 +47,27 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(conversations::routes())
         .merge(secrets::routes())
         .merge(stats::routes())
-        .merge(repairs::routes());
+        .merge(repairs::routes())
+        .merge(whoami::routes())
+        .merge(agents::routes())
+        .merge(skills::routes())
+        .merge(engines::routes());
     let waiting = OpenApiRouter::new().merge(progress::waiting_routes());
+    let uploads = &api.config.uploads;
+    let bytes = |most: u64| DefaultBodyLimit::max(usize::try_from(most).unwrap_or(usize::MAX));
+    let folders = OpenApiRouter::new()
+        .merge(skills::upload_routes())
+        .merge(engines::upload_routes())
+        .layer(bytes(uploads.folder_bytes));
+    // A document has a bound of its own, which may be over that of other bodies.
+    let documents = documents::routes().layer(bytes(uploads.document_bytes));
     through(quick, &lanes.requests)
         .merge(through(waiting, &lanes.waits))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .merge(through(worker::routes(api), &lanes.worker_requests))
         .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
+        .merge(through(documents, &lanes.requests))
+        .merge(through(folders, &api.uploads().lane))
 }
 
 /// `routes` behind `lane`: it takes as many at once as it has room for, and no request is longer in it than it allows.

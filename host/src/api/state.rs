@@ -1,5 +1,6 @@
 use super::lane::Lanes;
 use super::rate::Rates;
+use super::uploads::Uploads;
 use crate::artifacts::Admission;
 use crate::clock::Ids;
 use crate::config::Config;
@@ -19,6 +20,7 @@ struct Inner {
     parts: Parts,
     lanes: Lanes,
     rates: Rates,
+    uploads: Uploads,
 }
 
 /// What an [`Api`] is made of.
@@ -47,11 +49,18 @@ impl Api {
     pub fn new(parts: Parts) -> Self {
         let lanes = Lanes::new(&parts.config.server);
         let rates = Rates::new(&parts.config.server);
+        let uploads = Uploads::new(&parts.config);
         Self(Arc::new(Inner {
             parts,
             lanes,
             rates,
+            uploads,
         }))
+    }
+
+    /// How uploads come in.
+    pub(super) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
     }
 
     /// How often callers may ask.

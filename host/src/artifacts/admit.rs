@@ -30,6 +30,8 @@ pub struct Admission {
 pub struct Admitted {
     /// Its digest.
     pub digest: Digest,
+    /// Which world it has.
+    pub kind: ComponentKind,
     /// What it offers; empty for an engine.
     pub tools: Vec<Tool>,
     /// It was compiled now, and had not been before.
@@ -63,6 +65,7 @@ impl Admission {
         if let Some(tools) = self.known(kind, digest).await? {
             return Ok(Admitted {
                 digest,
+                kind,
                 tools,
                 compiled_now: false,
             });
@@ -88,9 +91,30 @@ impl Admission {
             .map_err(|error: StoreError| error)?;
         Ok(Admitted {
             digest,
+            kind,
             tools: described.tools,
             compiled_now: true,
         })
+    }
+
+    /// Admit `bytes` as whichever kind they are, a skill or an engine.
+    ///
+    /// # Errors
+    /// One clear sentence where they are neither; else the database.
+    pub async fn admit_any(&self, bytes: Vec<u8>) -> Result<Admitted, AdmitError> {
+        // What is known as an engine is not compiled as a skill first.
+        let engine = self.known(ComponentKind::Engine, Digest::of(&bytes));
+        if engine.await?.is_some() {
+            return self.admit(ComponentKind::Engine, bytes).await;
+        }
+        match self.admit(ComponentKind::Skill, bytes.clone()).await {
+            Err(AdmitError::Compile(CompileError::LacksExport { exports, .. }))
+                if ComponentKind::Engine.is_among(&exports) =>
+            {
+                self.admit(ComponentKind::Engine, bytes).await
+            }
+            admitted => admitted,
+        }
     }
 
     /// The tools of a component that was admitted before, if what is stored of it is whole and ours.

@@ -1,5 +1,7 @@
+use super::agents::{AgentCommand, BotCommand, SecretCommand};
 use super::requests::{MessageCommand, QueueCommand, TenantCommand};
 use super::tokens::TokenCommand;
+use super::uploads::{EngineCommand, SkillCommand, WorkspaceCommand};
 use crate::config::Limits;
 use crate::config::{self, ApiBase, Config};
 use crate::engine::ComponentKind;
@@ -37,6 +39,24 @@ pub(super) enum Command {
     /// Run turns and deliver replies for control planes elsewhere.
     #[command(after_help = WORKER_HELP)]
     Worker(ConfigArguments),
+    /// Make and change agents.
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Connect Telegram bots.
+    #[command(subcommand)]
+    Bot(BotCommand),
+    /// Store secrets.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Upload skills.
+    #[command(subcommand)]
+    Skill(SkillCommand),
+    /// Upload engines.
+    #[command(subcommand)]
+    Engine(EngineCommand),
+    /// Upload workspaces.
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// See what is configured.
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -3,7 +3,8 @@
 use crate::config;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
-use reqwest::{Method, StatusCode, Url, redirect};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use serde_json::Value;
@@ -18,6 +19,9 @@ const TOKEN_VARIABLE: &str = "AGENT_FACTORY_TOKEN";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may take; longer than any request waits.
 const ANSWER_WITHIN: Duration = Duration::from_secs(90);
+
+/// How long an upload and its compilation may take.
+const UPLOADED_WITHIN: Duration = Duration::from_secs(600);
 
 /// Which control plane. The token comes from AGENT_FACTORY_TOKEN.
 #[derive(Debug, Args)]
@@ -84,6 +88,60 @@ impl Client {
         query: &[(&str, &str)],
         body: Option<&impl Serialize>,
     ) -> anyhow::Result<Value> {
+        let request = self.request(method, path, query)?;
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        self.answer(request).await
+    }
+
+    /// Put bytes, which may take their time; otherwise as [`Client::ask`].
+    ///
+    /// # Errors
+    /// As [`Client::ask`].
+    pub(super) async fn put_bytes(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> anyhow::Result<Value> {
+        let request = self
+            .request(Method::PUT, path, query)?
+            .header(CONTENT_TYPE, content_type)
+            .timeout(UPLOADED_WITHIN)
+            .body(bytes);
+        self.answer(request).await
+    }
+
+    /// The tenant that is meant: the one that is named, or the token's own.
+    ///
+    /// # Errors
+    /// Where none is named and the token is no tenant's.
+    pub(super) async fn tenant(&self, named: Option<&str>) -> anyhow::Result<String> {
+        if let Some(tenant) = named {
+            return Ok(tenant.to_owned());
+        }
+        let token = self.get(&["token"], &[]).await?;
+        let own = token.get("tenantId").and_then(Value::as_str);
+        own.map(str::to_owned).with_context(|| {
+            format!("the token in {TOKEN_VARIABLE} is no tenant's; say whose by --tenant")
+        })
+    }
+
+    /// The whole address of a path the control plane named.
+    pub(super) fn address_of(&self, path: &str) -> String {
+        let base = self.url.as_str().trim_end_matches('/');
+        format!("{base}{path}")
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<RequestBuilder> {
         let mut url = self.url.clone();
         url.path_segments_mut()
             .map_err(|()| anyhow!("{} cannot have paths; give an http or https URL", self.url))?
@@ -93,13 +151,11 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self
-            .http
-            .request(method, url)
-            .bearer_auth(self.token.expose_secret());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        let request = self.http.request(method, url);
+        Ok(request.bearer_auth(self.token.expose_secret()))
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         let answer = request
             .send()
             .await

@@ -1,16 +1,19 @@
 //! The commands.
 
+mod agents;
 mod arguments;
 mod chat;
 mod client;
 mod config;
 mod dev;
+mod hidden;
 mod logging;
 mod print;
 mod requests;
 mod serve;
 mod stop;
 mod tokens;
+mod uploads;
 mod worker;
 
 use crate::engine::compile_child_main;
@@ -64,6 +67,12 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             logging::start(false);
             runtime()?.block_on(worker::run(&config))?;
         }
+        Command::Agent(command) => ask(agents::agent(command))?,
+        Command::Bot(command) => ask(agents::bot(command))?,
+        Command::Secret(command) => ask(agents::secret(command))?,
+        Command::Skill(command) => ask(uploads::skill(command))?,
+        Command::Engine(command) => ask(uploads::engine(command))?,
+        Command::Workspace(command) => ask(uploads::workspace(command))?,
     }
     Ok(ExitCode::SUCCESS)
 }

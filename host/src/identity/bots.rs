@@ -128,6 +128,32 @@ pub async fn bot_put(tx: &mut Tx, bot: &NewBot) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Make or change a bot, keeping the webhook secret it has unless another one is asked for; answers whether `bot`'s is its
+/// secret from now on.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn bot_configure(tx: &mut Tx, bot: &NewBot, rotate: bool) -> Result<bool, StoreError> {
+    const KEEP: &str = "
+        UPDATE bots SET agent_key = $3, token_ref = $4, enabled = 1 WHERE tenant_id = $1 AND bot_id = $2";
+    tx.one_at_a_time(&["bot", bot.tenant_id.as_str(), bot.bot_id.as_str()])
+        .await?;
+    let kept = !rotate
+        && on_tx!(tx, |conn| sqlx::query(KEEP)
+            .bind(&bot.tenant_id)
+            .bind(&bot.bot_id)
+            .bind(&bot.agent_key)
+            .bind(&bot.token_ref)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))?
+            > 0;
+    if !kept {
+        bot_put(tx, bot).await?;
+    }
+    Ok(!kept)
+}
+
 /// Where a bot's token is stored; none where the tenant has no such bot, or it is disabled.
 ///
 /// # Errors

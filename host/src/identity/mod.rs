@@ -4,7 +4,10 @@ mod bots;
 mod tenants;
 mod tokens;
 
-pub use bots::{Bot, NewBot, WebhookSecret, WebhookSecretError, bot_by_secret, bot_put, token_ref};
+pub use bots::{
+    Bot, NewBot, WebhookSecret, WebhookSecretError, bot_by_secret, bot_configure, bot_put,
+    token_ref,
+};
 pub use tenants::{Tenant, tenant_exists, tenant_put, tenants};
 pub use tokens::{
     ApiToken, ApiTokenError, NewToken, TOKEN_NAME_BYTES_MAX, TokenError, TokenInfo, TokenScope,

@@ -2,6 +2,8 @@ mod description;
 mod isolation;
 mod limits;
 mod messages;
+mod pushing;
 mod secrets;
 mod serving;
 mod tokens;
+mod uploads;

@@ -58,6 +58,11 @@ impl ComponentKind {
         }
     }
 
+    /// Whether the names of exports, as an error lists them, have this kind's.
+    pub(crate) fn is_among(self, exports: &str) -> bool {
+        exports.contains(&format!("{PACKAGE}/{}@", self.export()))
+    }
+
     /// Interfaces of the package that it may import.
     const fn capabilities(self) -> &'static [&'static str] {
         match self {

@@ -1,0 +1,433 @@
+//! An agent's skills, uploaded as their folders.
+
+use super::engines::store_engine;
+use super::uploads::{self, Uploaded};
+use super::{Api, ApiError, ErrorBody, Json, Path, TenantAdmin};
+use crate::domain::{AgentKey, Digest, Grants, SkillName, SkillTool, Timestamp};
+use crate::store::StoreError;
+use crate::workspace::{
+    self, AdmittedSkill, AgentId, EngineOwner, Skill, SkillAsset, WorkspaceError,
+};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list_skills))
+        .routes(routes!(get_skill))
+        .routes(routes!(configure_skill))
+        .routes(routes!(delete_skill))
+}
+
+/// The routes that take folders.
+pub(super) fn upload_routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(put_skill))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+struct OfAgent {
+    /// The agent.
+    #[param(value_type = String)]
+    agent_key: AgentKey,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+struct OfSkill {
+    /// The agent.
+    #[param(value_type = String)]
+    agent_key: AgentKey,
+    /// The folder's name: 1 to 64 characters of a-z, 0-9 and -.
+    #[param(value_type = String)]
+    skill_name: SkillName,
+}
+
+/// One tool.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToolView {
+    /// As the model sees it.
+    name: String,
+    /// For the model.
+    description: String,
+}
+
+/// What an upload came to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UploadView {
+    /// `skill`, or `engine` where the component has the engine's world.
+    kind: &'static str,
+    /// Its name.
+    name: String,
+    /// Whether it differs from what was there.
+    changed: bool,
+    /// Its version.
+    version: i64,
+    /// The component's SHA-256; none for a skill of instructions only.
+    digest: Option<String>,
+    /// All files, bytes.
+    size_bytes: u64,
+    /// How many files, `SKILL.md` included.
+    files: usize,
+    /// How long the component took to compile, milliseconds; none where it was compiled before.
+    compile_ms: Option<u64>,
+    /// What the agent can call.
+    tools: Vec<ToolView>,
+    /// What `config/capabilities.toml` asked for and this upload granted.
+    granted: Vec<&'static str>,
+}
+
+impl UploadView {
+    pub(super) fn of(
+        uploaded: &Uploaded,
+        kind: &'static str,
+        (changed, version): (bool, i64),
+    ) -> Self {
+        let folder = &uploaded.folder;
+        let name = &folder.manifest.name;
+        let tools = uploaded
+            .admitted
+            .iter()
+            .flat_map(|admitted| &admitted.tools);
+        let bytes = folder
+            .files
+            .values()
+            .map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            .fold(0, u64::saturating_add);
+        Self {
+            kind,
+            name: name.to_string(),
+            changed,
+            version,
+            digest: uploaded
+                .admitted
+                .as_ref()
+                .map(|admitted| admitted.digest.to_string()),
+            size_bytes: bytes
+                .saturating_add(u64::try_from(folder.manifest_md.len()).unwrap_or(u64::MAX)),
+            files: folder.files.len().saturating_add(1),
+            compile_ms: uploaded.compile_ms,
+            tools: tools.map(|tool| tool_view(name, tool)).collect(),
+            granted: granted(folder.asked),
+        }
+    }
+}
+
+fn tool_view(skill: &SkillName, tool: &crate::domain::Tool) -> ToolView {
+    let tool = SkillTool {
+        skill: skill.clone(),
+        tool: tool.clone(),
+    };
+    ToolView {
+        name: tool.full_name(),
+        description: tool.tool.description,
+    }
+}
+
+fn granted(grants: Grants) -> Vec<&'static str> {
+    [
+        (grants.kv_agent, "key-value: agent"),
+        (grants.kv_conversation, "key-value: conversation"),
+        (grants.memory_read, "memory: read"),
+        (grants.memory_append, "memory: append"),
+    ]
+    .into_iter()
+    .filter_map(|(granted, name)| granted.then_some(name))
+    .collect()
+}
+
+/// A skill.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SkillView {
+    /// Its name.
+    name: String,
+    /// What it is for.
+    description: String,
+    /// Grows with each change of its files.
+    version: i64,
+    /// Whether the agent may use it.
+    enabled: bool,
+    /// The component's SHA-256; none for a skill of instructions only.
+    digest: Option<String>,
+    /// What the agent can call.
+    tools: Vec<ToolView>,
+    /// What it may use.
+    granted: Vec<&'static str>,
+    /// Settings it may read.
+    config: BTreeMap<String, String>,
+    /// When it was changed last.
+    #[schema(value_type = i64)]
+    updated_at: Timestamp,
+}
+
+impl From<Skill> for SkillView {
+    fn from(skill: Skill) -> Self {
+        Self {
+            tools: skill
+                .tools
+                .iter()
+                .map(|tool| tool_view(&skill.name, tool))
+                .collect(),
+            name: skill.name.to_string(),
+            description: skill.description,
+            version: skill.version,
+            enabled: skill.enabled,
+            digest: skill.component.as_ref().map(Digest::to_string),
+            granted: granted(skill.grants),
+            config: skill.config,
+            updated_at: skill.updated_at,
+        }
+    }
+}
+
+/// An agent's skills.
+#[derive(Debug, Serialize, ToSchema)]
+struct SkillList {
+    /// By their names.
+    skills: Vec<SkillView>,
+}
+
+/// One file of a skill.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct FileView {
+    /// Where it lies in the folder.
+    path: String,
+    /// `component`, `script`, `config`, `reference` or `asset`. Only the component ever runs.
+    kind: String,
+    /// Its SHA-256.
+    digest: String,
+    /// Its size, bytes.
+    size_bytes: i64,
+}
+
+impl From<SkillAsset> for FileView {
+    fn from(asset: SkillAsset) -> Self {
+        Self {
+            path: asset.path,
+            kind: asset.kind,
+            digest: asset.digest,
+            size_bytes: asset.size_bytes,
+        }
+    }
+}
+
+/// A skill with its files.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct WholeSkillView {
+    /// The skill.
+    #[serde(flatten)]
+    skill: SkillView,
+    /// `SKILL.md`.
+    manifest: String,
+    /// Every other file.
+    files: Vec<FileView>,
+}
+
+/// What to change of a skill; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SkillSettings {
+    /// Whether the agent may use it.
+    enabled: Option<bool>,
+    /// Settings it may read, all of them.
+    config: Option<BTreeMap<String, String>>,
+}
+
+/// Whether something changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ChangedView {
+    /// It differs from what was there.
+    pub(super) changed: bool,
+}
+
+/// Upload a skill as its folder: a tar archive, not compressed, with SKILL.md in it. The component is checked and
+/// compiled before anything is stored; the same folder again changes nothing. A component with the engine's world is
+/// stored as an engine of the tenant instead.
+///
+/// By hand: `tar -C examples/dice -cf - . | curl -T - -H 'Content-Type: application/x-tar' ...`.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}", operation_id = "putSkill", tag = "skills",
+    params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    request_body(content = Vec<u8>, content_type = "application/x-tar"),
+    responses(
+        (status = 200, description = "It is stored.", body = UploadView),
+        (status = 409, description = "The agent has too many, or a tool's name is taken.", body = ErrorBody),
+    )
+)]
+async fn put_skill(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfSkill {
+        agent_key,
+        skill_name: skill,
+    }): Path<OfSkill>,
+    request: Request,
+) -> Result<Json<UploadView>, ApiError> {
+    let uploaded = uploads::take(&api, Some(&tenant_id), &skill, request).await?;
+    if uploaded.engine().is_some() {
+        let owner = EngineOwner::Tenant(tenant_id);
+        return store_engine(&api, owner, &uploaded).await.map(Json);
+    }
+    let admitted = AdmittedSkill {
+        folder: uploaded.folder.clone(),
+        tools: uploaded
+            .admitted
+            .as_ref()
+            .map(|admitted| admitted.tools.clone())
+            .unwrap_or_default(),
+    };
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let bounds = api.uploads().bounds();
+    let put: Result<_, WorkspaceError> = api
+        .db
+        .write(move |tx| {
+            Box::pin(async move { workspace::skill_put(tx, &agent, &bounds, &admitted).await })
+        })
+        .await;
+    let put = put?;
+    Ok(Json(UploadView::of(
+        &uploaded,
+        "skill",
+        (put.changed, put.version),
+    )))
+}
+
+/// List an agent's skills.
+#[utoipa::path(
+    get, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills", operation_id = "listSkills", tag = "skills",
+    params(OfAgent), security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 200, description = "All of them.", body = SkillList))
+)]
+async fn list_skills(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfAgent { agent_key }): Path<OfAgent>,
+) -> Result<Json<SkillList>, ApiError> {
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let found: Result<_, StoreError> = api
+        .db
+        .read(move |tx| {
+            Box::pin(async move {
+                let known = workspace::agent(tx, &agent).await?.is_some();
+                Ok((known, workspace::skills(tx, &agent).await?))
+            })
+        })
+        .await;
+    let (known, skills) = found?;
+    if !known {
+        return Err(ApiError::NotFound("agent"));
+    }
+    Ok(Json(SkillList {
+        skills: skills.into_iter().map(SkillView::from).collect(),
+    }))
+}
+
+/// Read a skill: its SKILL.md, its tools, and what its files are.
+#[utoipa::path(
+    get, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}", operation_id = "getSkill", tag = "skills",
+    params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 200, description = "It.", body = WholeSkillView))
+)]
+async fn get_skill(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfSkill {
+        agent_key,
+        skill_name: skill,
+    }): Path<OfSkill>,
+) -> Result<Json<WholeSkillView>, ApiError> {
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let found: Result<_, StoreError> = api
+        .db
+        .read(move |tx| Box::pin(async move { workspace::skill(tx, &agent, &skill).await }))
+        .await;
+    let (skill, manifest, files) = found?.ok_or(ApiError::NotFound("skill"))?;
+    Ok(Json(WholeSkillView {
+        skill: skill.into(),
+        manifest,
+        files: files.into_iter().map(FileView::from).collect(),
+    }))
+}
+
+/// Switch a skill on or off, or give it other settings. What is left out stays.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}/settings",
+    operation_id = "configureSkill", tag = "skills", params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    request_body = SkillSettings,
+    responses((status = 200, description = "It is so now.", body = ChangedView))
+)]
+async fn configure_skill(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfSkill {
+        agent_key,
+        skill_name: skill,
+    }): Path<OfSkill>,
+    Json(settings): Json<SkillSettings>,
+) -> Result<Json<ChangedView>, ApiError> {
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let done: Result<_, WorkspaceError> = api
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let SkillSettings { enabled, config } = settings;
+                workspace::skill_configure(tx, &agent, &skill, enabled, config.as_ref()).await
+            })
+        })
+        .await;
+    let changed = done?.ok_or(ApiError::NotFound("skill"))?;
+    Ok(Json(ChangedView { changed }))
+}
+
+/// Remove a skill and its files. What it kept in the agent's key-value state stays.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}", operation_id = "deleteSkill",
+    tag = "skills", params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 204, description = "It is gone."))
+)]
+async fn delete_skill(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfSkill {
+        agent_key,
+        skill_name: skill,
+    }): Path<OfSkill>,
+) -> Result<StatusCode, ApiError> {
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let done: Result<_, WorkspaceError> = api
+        .db
+        .write(move |tx| Box::pin(async move { workspace::skill_delete(tx, &agent, &skill).await }))
+        .await;
+    if done? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("skill"))
+    }
+}
