@@ -27,11 +27,12 @@ const MASTER_KEY: &str = "7e5700000000000000000000000000000000000000000000000000
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
     app: App,
+    url: String,
     _folder: Option<tempfile::TempDir>,
     _database: Option<postgres::Database>,
 }
 
-/// A worker at work; dropped, it stops.
+/// A worker, or a candidate for the lead, at work; dropped, it stops.
 pub struct AtWork {
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -43,7 +44,8 @@ impl Factory {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
         Self {
-            app: open(&url, settings).await,
+            app: open(&url, settings, 1).await,
+            url,
             _folder: Some(folder),
             _database: None,
         }
@@ -51,12 +53,29 @@ impl Factory {
 
     /// With the defaults, on PostgreSQL; none where there is no server.
     pub async fn postgres() -> Option<Self> {
+        Self::postgres_with(&[]).await
+    }
+
+    /// With these settings over the defaults, on PostgreSQL; none where there is no server.
+    pub async fn postgres_with(settings: &[(&str, &str)]) -> Option<Self> {
         let database = postgres::Database::create().await?;
+        let url = database.url().to_owned();
         Some(Self {
-            app: open(database.url(), &[]).await,
+            app: open(&url, settings, 1).await,
+            url,
             _folder: None,
             _database: Some(database),
         })
+    }
+
+    /// Another control plane on the same database, with ids of its own. To be dropped before this one.
+    pub async fn another(&self, settings: &[(&str, &str)], seed: u64) -> Self {
+        Self {
+            app: open(&self.url, settings, seed).await,
+            url: self.url.clone(),
+            _folder: None,
+            _database: None,
+        }
     }
 
     /// With the defaults.
@@ -133,6 +152,16 @@ impl Factory {
         }
     }
 
+    /// Stand for the lead of the singleton loops.
+    pub fn lead(&self) -> AtWork {
+        let stop = CancellationToken::new();
+        let leading = self.app.lead(stop.clone()).expect("an id");
+        AtWork {
+            stop,
+            task: Some(tokio::spawn(leading)),
+        }
+    }
+
     /// Store a message whose reply is kept for the asker.
     pub async fn enqueue(&self, tenant: &str, conversation: &str, text: &str) -> MessageId {
         let message_id = self.app.ids.message().expect("an id");
@@ -155,7 +184,7 @@ impl Factory {
             max_attempts: None,
             source: "test".to_owned(),
             source_id: None,
-            trace_id: message_id.to_string(),
+            trace_id: self.app.ids.trace().expect("an id"),
         };
         let (policy, id) = (self.app.queue_policy(), message_id.clone());
         let enqueued: Result<_, EnqueueError> = self
@@ -249,7 +278,7 @@ impl AtWork {
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(task) = self.task.take() {
-            task.await.expect("a worker that ends well");
+            task.await.expect("work that ends well");
         }
     }
 }
@@ -260,7 +289,7 @@ impl Drop for AtWork {
     }
 }
 
-async fn open(url: &str, settings: &[(&str, &str)]) -> App {
+async fn open(url: &str, settings: &[(&str, &str)], seed: u64) -> App {
     let usual = [
         ("database.url", url),
         ("limits.engine_slots", "4"),
@@ -274,7 +303,12 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
         .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
         .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
     let config = Config::load(None, environment).expect("a configuration");
-    let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+    let app = App::open(
+        config,
+        ClockSource::Test,
+        Ids::seeded(seed),
+        built::program(),
+    );
     app.await.expect("a factory")
 }
 

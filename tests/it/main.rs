@@ -11,3 +11,4 @@ mod queue;
 mod readme;
 mod state;
 mod store;
+mod telemetry;

@@ -39,7 +39,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(config::show(&config).as_bytes())?;
         }
         Command::Dev(dev) => {
-            logging::start(dev.quiet_by_default());
+            logging::start(dev.log_reader(), arguments.log);
             let runtime = runtime()?;
             let ended = runtime.block_on(dev::run(dev));
             // A read from the terminal cannot be called off: it must not keep the process.

@@ -1,5 +1,6 @@
 use crate::domain::{
-    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt, Reply, WorkerId,
+    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt, Reply, TraceId,
+    WorkerId,
 };
 use crate::outbox::LaneLease;
 use secrecy::SecretString;
@@ -132,6 +133,8 @@ pub struct DeliveryRequest {
 pub struct Delivery {
     /// Which.
     pub outbox_id: OutboxId,
+    /// Follows the message it answers through logs.
+    pub trace_id: TraceId,
     /// Where to.
     pub channel: Channel,
     /// What.

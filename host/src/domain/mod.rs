@@ -15,6 +15,7 @@ mod secret_value;
 mod state;
 mod time;
 mod tool;
+mod trace;
 
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
@@ -31,3 +32,4 @@ pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};
+pub use trace::{TraceId, TraceIdError};

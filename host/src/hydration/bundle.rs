@@ -2,7 +2,7 @@ use super::Policy;
 use super::prompt::Today;
 use super::snapshot::{self, Built};
 use crate::domain::{
-    Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, Section, TurnMode,
+    Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, Section, TraceId, TurnMode,
 };
 use crate::queue::{LeaseError, Started};
 use crate::state::history;
@@ -31,7 +31,7 @@ pub struct Bundle {
     /// Where the agent's memory is appended to today.
     pub memory_note: DocumentPath,
     /// Ties the turn's spans to those of the message's arrival.
-    pub trace_id: String,
+    pub trace_id: TraceId,
 }
 
 /// Why a message was not hydrated.

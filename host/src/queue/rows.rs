@@ -1,5 +1,5 @@
 use crate::domain::{
-    AgentKey, ConversationId, Fence, LeaseToken, MessageId, Pool, TenantId, Timestamp,
+    AgentKey, ConversationId, Fence, LeaseToken, MessageId, Pool, TenantId, Timestamp, TraceId,
 };
 
 /// Of [`super::sql::LOOK_BEFORE_ENQUEUE`].
@@ -67,6 +67,7 @@ pub(super) struct Candidate {
 #[derive(sqlx::FromRow)]
 pub(super) struct Head {
     pub(super) message_id: Option<MessageId>,
+    pub(super) trace_id: Option<TraceId>,
     pub(super) available_at: Option<Timestamp>,
     pub(super) not_before: Option<Timestamp>,
     pub(super) attempts: Option<i64>,
@@ -91,7 +92,7 @@ pub(super) struct Locked {
 #[derive(sqlx::FromRow)]
 pub(super) struct TurnRow {
     pub(super) payload: String,
-    pub(super) trace_id: String,
+    pub(super) trace_id: TraceId,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
     pub(super) crashes: i64,

@@ -17,6 +17,7 @@ impl From<outbox::OutboxRow> for Delivery {
     fn from(row: outbox::OutboxRow) -> Self {
         let outbox::OutboxRow {
             outbox_id,
+            trace_id,
             channel,
             body,
             attempt,
@@ -24,6 +25,7 @@ impl From<outbox::OutboxRow> for Delivery {
         } = row;
         Self {
             outbox_id,
+            trace_id,
             channel,
             body,
             attempt,
