@@ -95,7 +95,7 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// #[agent_factory_sdk::engine]
 /// fn run(turn: &Turn) -> Result<(), TurnError> {
-///     turn.reply_text("I have no opinion.");
+///     turn.reply_text("I have no opinion.")?;
 ///     Ok(())
 /// }
 /// # fn main() {}

@@ -71,6 +71,8 @@ extern crate self as agent_factory_sdk;
 
 #[doc(hidden)]
 pub mod bindings;
+#[doc(hidden)]
+pub mod blob;
 pub mod config;
 mod host;
 pub mod key_value;
@@ -95,7 +97,7 @@ pub use output::{IntoOutput, Json};
 pub use skill::{Entry, Skill};
 pub use tool::{Context, ToolFunction};
 pub use turn::{Turn, TurnError};
-pub use types::{Output, ToolError};
+pub use types::{Blob, Output, ToolError};
 
 /// What the attributes expand to.
 #[doc(hidden)]
