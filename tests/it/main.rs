@@ -13,3 +13,4 @@ mod readme;
 mod state;
 mod store;
 mod telemetry;
+mod workspace;
