@@ -14,6 +14,7 @@ use crate::outbox;
 use crate::queue;
 use crate::queue::Priority;
 use crate::reply::Telegram;
+use crate::scrape::Scrape;
 use crate::secrets::{MasterKey, MasterKeyError};
 use crate::store::{ClockSource, Connections, Db, StoreError};
 use crate::worker::{Settings, Worker};
@@ -61,6 +62,7 @@ pub struct App {
     pub master_key: Arc<MasterKey>,
     /// Checks and compiles components.
     pub admission: Arc<Admission>,
+    scrape: Arc<Scrape>,
     config: Config,
     host: ComponentHost,
 }
@@ -95,8 +97,10 @@ impl App {
             limits: config.limits.clone(),
         };
         let admission = Admission::new(db.clone(), compiler, signer, host.platform());
+        let fresh_for = Duration::from_millis(config.metrics.fresh_ms);
         let admission = Arc::new(admission);
         Ok(Self {
+            scrape: Arc::new(Scrape::new(db.clone(), fresh_for)),
             db,
             ids,
             master_key: Arc::new(master_key),
@@ -158,11 +162,12 @@ impl App {
             drain: Duration::from_millis(config.server.shutdown_grace_ms),
             snapshots_max: config.hydration.snapshot_cache_entries,
         };
-        Ok(Worker::new(
+        Ok(Worker::with_metrics(
             settings,
             Arc::new(self.control(stop.clone())),
             self.host.clone(),
             telegram,
+            self.db.metrics().clone(),
         ))
     }
 
@@ -198,13 +203,21 @@ impl App {
     ///
     /// # Errors
     /// Where no id can be made.
-    pub async fn lead(&self, stop: CancellationToken) -> Result<(), StartError> {
+    pub fn lead(
+        &self,
+        stop: CancellationToken,
+    ) -> Result<impl Future<Output = ()> + use<>, StartError> {
         let lease = self.config.leader.lease();
         let holder = self.ids.leader()?;
         let leadership = Leadership::new(self.db.clone(), SINGLETONS, holder, lease);
         let maintenance = Maintenance::new(maintenance_policy(&self.config), self.ids.clone());
-        leader::lead(leadership, vec![Arc::new(maintenance)], stop).await;
-        Ok(())
+        Ok(leader::lead(leadership, vec![Arc::new(maintenance)], stop))
+    }
+
+    /// The page of `/metrics`; one for the process, since it bounds how often the queue is read.
+    #[must_use]
+    pub fn scrape(&self) -> Arc<Scrape> {
+        Arc::clone(&self.scrape)
     }
 
     /// Close the database: what was handed to it is stored first.

@@ -2,7 +2,7 @@
 //!
 //! Tests pass [`Ids::seeded`] and get the same ids in every run; the product passes [`Ids::system`].
 
-use crate::domain::{LeaderId, LeaseToken, MessageId, OutboxId, TokenId, WorkerId};
+use crate::domain::{LeaderId, LeaseToken, MessageId, OutboxId, TokenId, TraceId, WorkerId};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,6 +99,14 @@ impl Ids {
     /// As [`Ids::bytes`].
     pub fn token(&self) -> Result<TokenId, NoRandomness> {
         Ok(TokenId::from_random(self.bytes()?))
+    }
+
+    /// A new trace's id, for a message whose sender named none.
+    ///
+    /// # Errors
+    /// As [`Ids::bytes`].
+    pub fn trace(&self) -> Result<TraceId, NoRandomness> {
+        Ok(TraceId::from_random(self.bytes()?))
     }
 
     /// A new lease's token.

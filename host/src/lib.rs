@@ -21,11 +21,13 @@ pub mod maintenance;
 // What they stand on, and what puts them together.
 pub mod domain;
 pub mod store;
+pub mod telemetry;
 pub mod secrets;
 pub mod artifacts;
 pub mod workspace;
 pub mod config;
 pub mod clock;
 pub mod api;
+pub mod scrape;
 pub mod app;
 pub mod cli;

@@ -34,11 +34,12 @@ pub struct Factory {
     app: App,
     /// How workers reach the control plane: over HTTP; none: in this process.
     remote: Option<Remote>,
+    url: String,
     _folder: Option<tempfile::TempDir>,
     _database: Option<postgres::Database>,
 }
 
-/// A worker at work; dropped, it stops.
+/// A worker, or a candidate for the lead, at work; dropped, it stops.
 pub struct AtWork {
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
@@ -50,8 +51,9 @@ impl Factory {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
         Self {
-            app: open(&url, settings).await,
+            app: open(&url, settings, 1).await,
             remote: None,
+            url,
             _folder: Some(folder),
             _database: None,
         }
@@ -59,13 +61,31 @@ impl Factory {
 
     /// With the defaults, on PostgreSQL; none where there is no server.
     pub async fn postgres() -> Option<Self> {
+        Self::postgres_with(&[]).await
+    }
+
+    /// With these settings over the defaults, on PostgreSQL; none where there is no server.
+    pub async fn postgres_with(settings: &[(&str, &str)]) -> Option<Self> {
         let database = postgres::Database::create().await?;
+        let url = database.url().to_owned();
         Some(Self {
-            app: open(database.url(), &[]).await,
+            app: open(&url, settings, 1).await,
             remote: None,
+            url,
             _folder: None,
             _database: Some(database),
         })
+    }
+
+    /// Another control plane on the same database, with ids of its own. To be dropped before this one.
+    pub async fn another(&self, settings: &[(&str, &str)], seed: u64) -> Self {
+        Self {
+            app: open(&self.url, settings, seed).await,
+            remote: None,
+            url: self.url.clone(),
+            _folder: None,
+            _database: None,
+        }
     }
 
     /// With the defaults.
@@ -78,6 +98,7 @@ impl Factory {
         Self {
             app: open_with(url, settings, ClockSource::Database, Ids::system()).await,
             remote: None,
+            url: url.to_owned(),
             _folder: None,
             _database: None,
         }
@@ -180,6 +201,16 @@ impl Factory {
         }
     }
 
+    /// Stand for the lead of the singleton loops.
+    pub fn lead(&self) -> AtWork {
+        let stop = CancellationToken::new();
+        let leading = self.app.lead(stop.clone()).expect("an id");
+        AtWork {
+            stop,
+            task: Some(tokio::spawn(leading)),
+        }
+    }
+
     /// Store a message whose reply is kept for the asker.
     pub async fn enqueue(&self, tenant: &str, conversation: &str, text: &str) -> MessageId {
         let message_id = self.app.ids.message().expect("an id");
@@ -202,7 +233,7 @@ impl Factory {
             max_attempts: None,
             source: "test".to_owned(),
             source_id: None,
-            trace_id: message_id.to_string(),
+            trace_id: self.app.ids.trace().expect("an id"),
         };
         let (policy, id) = (self.app.queue_policy(), message_id.clone());
         let enqueued: Result<_, EnqueueError> = self
@@ -296,7 +327,7 @@ impl AtWork {
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(task) = self.task.take() {
-            task.await.expect("a worker that ends well");
+            task.await.expect("work that ends well");
         }
     }
 }
@@ -307,8 +338,8 @@ impl Drop for AtWork {
     }
 }
 
-async fn open(url: &str, settings: &[(&str, &str)]) -> App {
-    open_with(url, settings, ClockSource::Test, Ids::seeded(1)).await
+async fn open(url: &str, settings: &[(&str, &str)], seed: u64) -> App {
+    open_with(url, settings, ClockSource::Test, Ids::seeded(seed)).await
 }
 
 async fn open_with(url: &str, settings: &[(&str, &str)], clock: ClockSource, ids: Ids) -> App {

@@ -15,4 +15,5 @@ mod readme;
 mod remote;
 mod state;
 mod store;
+mod telemetry;
 mod workspace;

@@ -2,10 +2,11 @@
 
 use super::{Api, ApiError, App, Json};
 use crate::domain::{AgentKey, BotId, Channel, ConversationId, MessageId, Payload, Timestamp};
-use crate::domain::{Provider, TenantId};
+use crate::domain::{Provider, TenantId, TraceId};
 use crate::identity;
 use crate::queue::{self, Enqueue, EnqueueError, Enqueued, Priority};
 use crate::store::StoreError;
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -117,7 +118,7 @@ struct EnqueuedView {
 }
 
 impl EnqueueRequest {
-    fn checked(self, tenant_id: TenantId, trace_id: String) -> Result<Enqueue, ApiError> {
+    fn checked(self, tenant_id: TenantId, trace_id: TraceId) -> Result<Enqueue, ApiError> {
         let invalid = |text: String| Err(ApiError::Invalid(text));
         let payload = self.payload;
         if !(1..=ID_BYTES_MAX).contains(&payload.provider_user_id.len()) {
@@ -216,10 +217,11 @@ impl From<PayloadRequest> for Payload {
 async fn enqueue(
     State(api): State<Api>,
     App { tenant_id, .. }: App,
+    Extension(trace_id): Extension<TraceId>,
     Json(request): Json<EnqueueRequest>,
 ) -> Result<(StatusCode, Json<EnqueuedView>), ApiError> {
     let message_id = api.ids.message().map_err(StoreError::from)?;
-    let message = request.checked(tenant_id, message_id.to_string())?;
+    let message = request.checked(tenant_id, trace_id)?;
     let policy = api.queue_policy.clone();
     let stored: Result<Result<Enqueued, ApiError>, EnqueueError> = api
         .db

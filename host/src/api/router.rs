@@ -5,6 +5,7 @@ use super::{
     Api, ApiError, Json, agents, conversations, document, documents, engines, headers, health,
     messages, progress, repairs, secrets, skills, stats, tenants, tokens, whoami, worker,
 };
+use crate::telemetry::{Observer, Operations, observe};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::Router;
@@ -24,6 +25,8 @@ pub fn router(api: Api) -> (Router, OpenApi) {
     let header_bytes_max =
         usize::try_from(api.config.server.header_bytes_max).unwrap_or(usize::MAX);
     let served = Arc::new(description.clone());
+    let metrics = api.db.metrics().clone();
+    let observer = Observer::new(metrics, api.ids.clone(), operation_ids(&description));
     let router = router
         .fallback(async || ApiError::NotFound("path"))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
@@ -32,8 +35,27 @@ pub fn router(api: Api) -> (Router, OpenApi) {
             header_bytes_max,
             headers::bounded,
         ))
+        .layer(middleware::from_fn_with_state(observer, observe))
         .with_state(api);
     (router, description)
+}
+
+/// What the figures call each route.
+fn operation_ids(description: &OpenApi) -> Operations {
+    let mut ids = Operations::new();
+    for (path, item) in &description.paths.paths {
+        for (method, operation) in [
+            ("GET", &item.get),
+            ("PUT", &item.put),
+            ("POST", &item.post),
+            ("PATCH", &item.patch),
+            ("DELETE", &item.delete),
+        ] {
+            let id = operation.as_ref().and_then(|it| it.operation_id.clone());
+            ids.extend(id.map(|id| ((method.to_owned(), path.clone()), id)));
+        }
+    }
+    ids
 }
 
 /// The operations, each behind the lane of its kind.

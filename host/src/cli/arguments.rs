@@ -1,4 +1,5 @@
 use super::agents::{AgentCommand, BotCommand, SecretCommand};
+use super::logging::{LogFormat, Reader};
 use super::requests::{MessageCommand, QueueCommand, TenantCommand};
 use super::tokens::TokenCommand;
 use super::uploads::{EngineCommand, SkillCommand, WorkspaceCommand};
@@ -14,6 +15,16 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "agent-factory", version)]
 pub(super) struct Arguments {
+    /// How log lines are written.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "FORMAT",
+        env = "AGENT_FACTORY_LOG"
+    )]
+    pub(super) log: LogFormat,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -162,10 +173,14 @@ pub(super) struct Serve {
 }
 
 impl Dev {
-    /// Somebody reads the replies on this terminal.
-    pub(super) fn quiet_by_default(&self) -> bool {
+    /// Whether somebody reads replies on this terminal.
+    pub(super) fn log_reader(&self) -> Reader {
         use std::io::IsTerminal as _;
-        self.once.is_some() || std::io::stdin().is_terminal()
+        if self.once.is_some() || std::io::stdin().is_terminal() {
+            Reader::Chatting
+        } else {
+            Reader::Developer
+        }
     }
 
     /// The configuration with what `dev` is for as its defaults: state in one folder, a port of its own, the double of

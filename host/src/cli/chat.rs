@@ -87,7 +87,7 @@ async fn enqueue(app: &App, demo: &Demo, text: &str) -> anyhow::Result<MessageId
         max_attempts: None,
         source: "dev".to_owned(),
         source_id: None,
-        trace_id: message_id.to_string(),
+        trace_id: app.ids.trace()?,
     };
     let (policy, id) = (app.queue_policy(), message_id.clone());
     let enqueued: Result<_, EnqueueError> = app

@@ -122,9 +122,10 @@ async fn serve(
             Ok(())
         }
     };
-    let ((), led, served, chatted) = tokio::join!(
+    let leading = app.lead(stop.clone())?;
+    let ((), (), served, chatted) = tokio::join!(
         worker.run(stop.clone()),
-        app.lead(stop.clone()),
+        leading,
         async {
             let served = app.serve(listener, stop.clone()).await;
             stop.cancel();
@@ -132,7 +133,6 @@ async fn serve(
         },
         chatting
     );
-    led?;
     served.context("serve HTTP")?;
     chatted
 }

@@ -20,6 +20,7 @@ use crate::engine::compile_child_main;
 use anyhow::Context as _;
 use arguments::{Arguments, Command, ConfigCommand};
 use clap::Parser as _;
+use logging::{LogFormat, Reader};
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -48,7 +49,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(config::show(&config).as_bytes())?;
         }
         Command::Dev(dev) => {
-            logging::start(dev.quiet_by_default());
+            logging::start(dev.log_reader(), arguments.log);
             let runtime = runtime()?;
             let ended = runtime.block_on(dev::run(dev));
             // A read from the terminal cannot be called off: it must not keep the process.
@@ -56,30 +57,30 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             ended?;
         }
         Command::Serve(serve) => {
-            logging::start(false);
+            logging::start(Reader::Deployment, arguments.log);
             runtime()?.block_on(serve::run(serve))?;
         }
-        Command::Token(command) => ask(tokens::run(command))?,
-        Command::Tenant(command) => ask(requests::tenant(command))?,
-        Command::Queue(command) => ask(requests::queue(command))?,
-        Command::Message(command) => ask(requests::message(command))?,
+        Command::Token(command) => ask(arguments.log, tokens::run(command))?,
+        Command::Tenant(command) => ask(arguments.log, requests::tenant(command))?,
+        Command::Queue(command) => ask(arguments.log, requests::queue(command))?,
+        Command::Message(command) => ask(arguments.log, requests::message(command))?,
         Command::Worker(config) => {
-            logging::start(false);
+            logging::start(Reader::Deployment, arguments.log);
             runtime()?.block_on(worker::run(&config))?;
         }
-        Command::Agent(command) => ask(agents::agent(command))?,
-        Command::Bot(command) => ask(agents::bot(command))?,
-        Command::Secret(command) => ask(agents::secret(command))?,
-        Command::Skill(command) => ask(uploads::skill(command))?,
-        Command::Engine(command) => ask(uploads::engine(command))?,
-        Command::Workspace(command) => ask(uploads::workspace(command))?,
+        Command::Agent(command) => ask(arguments.log, agents::agent(command))?,
+        Command::Bot(command) => ask(arguments.log, agents::bot(command))?,
+        Command::Secret(command) => ask(arguments.log, agents::secret(command))?,
+        Command::Skill(command) => ask(arguments.log, uploads::skill(command))?,
+        Command::Engine(command) => ask(arguments.log, uploads::engine(command))?,
+        Command::Workspace(command) => ask(arguments.log, uploads::workspace(command))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Run a command that asks a control plane.
-fn ask(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    logging::start(true);
+fn ask(log: LogFormat, command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    logging::start(Reader::Chatting, log);
     runtime()?.block_on(command)
 }
 

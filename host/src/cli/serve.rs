@@ -41,20 +41,20 @@ async fn serve_until_stopped(app: &App, given: Option<SecretString>) -> anyhow::
     out.flush()?;
     drop(out);
     // Whatever ends first ends the other: a control plane that does half of its work looks well and is not.
-    let (served, led) = tokio::join!(
+    let leading = app.lead(stopping.clone())?;
+    let (served, ()) = tokio::join!(
         async {
             let served = app.serve(listener, stopping.clone()).await;
             stopping.cancel();
             served
         },
         async {
-            let led = app.lead(stopping.clone()).await;
+            leading.await;
             stopping.cancel();
-            led
         }
     );
     served.context("serve HTTP")?;
-    Ok(led?)
+    Ok(())
 }
 
 /// See that somebody can call the API: register the token the operator gave, or, where there is none that is valid, make

@@ -84,6 +84,7 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         lease::QUANTITIES,
         super::leader::QUANTITIES,
         super::maintenance::QUANTITIES,
+        super::metrics::QUANTITIES,
         scaling::QUANTITIES,
         hydration::QUANTITIES,
         outbox::QUANTITIES,

@@ -19,6 +19,7 @@ mod leader;
 mod lease;
 mod limits;
 mod maintenance;
+mod metrics;
 mod outbox;
 mod provider;
 mod queue;
@@ -43,6 +44,7 @@ pub use leader::Leader;
 pub use lease::Lease;
 pub use limits::Limits;
 pub use maintenance::Maintenance;
+pub use metrics::Metrics;
 pub use outbox::Outbox;
 pub use provider::{Provider, ProviderKind};
 pub use queue::Queue;
@@ -92,6 +94,8 @@ pub struct Config {
     pub leader: Leader,
     /// What the leading process clears away.
     pub maintenance: Maintenance,
+    /// How often the queue is read for its figures.
+    pub metrics: Metrics,
     /// How many workers there should be.
     pub scaling: Scaling,
     /// What starts and stops workers.

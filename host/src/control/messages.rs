@@ -4,7 +4,7 @@
 use crate::domain::json::{millis, optional_millis};
 use crate::domain::{
     Channel, ClaimTry, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt,
-    Reply, SecretValue, WorkerId,
+    Reply, SecretValue, TraceId, WorkerId,
 };
 use crate::outbox::LaneLease;
 use serde::{Deserialize, Serialize};
@@ -167,6 +167,8 @@ pub struct DeliveryRequest {
 pub struct Delivery {
     /// Which.
     pub outbox_id: OutboxId,
+    /// Follows the message it answers through logs.
+    pub trace_id: TraceId,
     /// Where to.
     pub channel: Channel,
     /// What.

@@ -1,4 +1,4 @@
-use super::{AgentKey, ConversationId, Digest, MessageId, Pool, TenantId};
+use super::{AgentKey, ConversationId, Digest, MessageId, Pool, TenantId, TraceId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use subtle::ConstantTimeEq as _;
@@ -162,6 +162,8 @@ pub struct Lease {
     pub agent_key: AgentKey,
     /// The message in flight.
     pub message_id: MessageId,
+    /// Follows that message through logs, on both sides. Compared with nothing.
+    pub trace_id: TraceId,
     /// Proof of this claim.
     pub token: LeaseToken,
     /// Number of this claim.

@@ -17,6 +17,7 @@ mod secret_value;
 mod state;
 mod time;
 mod tool;
+mod trace;
 
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
@@ -34,3 +35,4 @@ pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};
+pub use trace::{TraceId, TraceIdError};

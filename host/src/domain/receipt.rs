@@ -67,6 +67,20 @@ pub enum ReceiptOutcome {
     Cancelled,
 }
 
+impl ReceiptOutcome {
+    /// As it is stored and counted.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::GuestError => "guest_error",
+            Self::Trap => "trap",
+            Self::Exhausted => "exhausted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One line a guest logged. No secret value reaches a guest, so none can be in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptLine {

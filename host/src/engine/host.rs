@@ -21,6 +21,7 @@ use crate::egress::Egress;
 use moka::sync::Cache;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument as _;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 
@@ -231,7 +232,9 @@ impl ComponentHost {
         );
         let budget = Budget::turn(&self.0.limits);
         let work = RunTurn(engine.pre());
-        let end = call::run(&self.0.engine, budget, scope, &session.cancel, work).await;
+        let span = tracing::info_span!("engine", component = %engine.digest());
+        let running = call::run(&self.0.engine, budget, scope, &session.cancel, work);
+        let end = running.instrument(span).await;
         drop(tools_end);
         session.tools.close();
         session.tools.wait().await;

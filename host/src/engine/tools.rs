@@ -17,6 +17,7 @@ use crate::domain::{
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 /// The longest name that every model vendor accepts.
 const NAME_BYTES: usize = 64;
@@ -93,8 +94,9 @@ pub(super) async fn run_batch(
             }
         };
         let call = prepared.map(|call| {
+            let span = tracing::info_span!("tool", tool = %call.tool);
             let run = run_tool(host.clone(), Arc::clone(session), call);
-            session.tools.spawn(run)
+            session.tools.spawn(run.instrument(span))
         });
         running.push((request.id, call));
     }

@@ -3,7 +3,7 @@ use super::prompt::Today;
 use super::snapshot::{self, Built};
 use crate::domain::{
     AgentModels, Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef,
-    SecretValue, Section, TurnMode,
+    SecretValue, Section, TraceId, TurnMode,
 };
 use crate::queue::{LeaseError, Started};
 use crate::secrets::{self, MasterKey, SecretError};
@@ -37,7 +37,7 @@ pub struct Bundle {
     /// The active values of the secrets that the agent's models name; what is not active is not here.
     pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// Ties the turn's spans to those of the message's arrival.
-    pub trace_id: String,
+    pub trace_id: TraceId,
 }
 
 /// Why a message was not hydrated.

@@ -1,6 +1,7 @@
 use super::{Policy, prompt, sql};
 use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, SkillName, Tool};
 use crate::store::{StoreError, Tx};
+use crate::telemetry::{Pruned, Tally};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -92,7 +93,9 @@ pub async fn prune_snapshots(
     most: u32,
 ) -> Result<u64, StoreError> {
     let before = tx.now().await?.minus(superseded);
-    sql::snapshots_prune(tx, before, most).await
+    let pruned = sql::snapshots_prune(tx, before, most).await?;
+    tx.tally(Tally::Pruned(Pruned::Snapshots, pruned));
+    Ok(pruned)
 }
 
 /// The agent's current snapshot, built now where something has changed since the last one: its documents, its skills,

@@ -3,6 +3,7 @@ use crate::clock::Ids;
 use crate::config::Server;
 use crate::queue;
 use crate::store::Db;
+use crate::telemetry::{Observer, Operations, observe};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
@@ -24,6 +25,8 @@ pub struct Ingress {
 pub fn router(config: &Server, ingress: Ingress) -> Router {
     let body_bytes_max = usize::try_from(config.body_bytes_max).unwrap_or(usize::MAX);
     let concurrency_max = usize::try_from(config.concurrency_max).unwrap_or(usize::MAX);
+    let metrics = ingress.db.metrics().clone();
+    let observer = Observer::new(metrics, ingress.ids.clone(), Operations::new());
     let webhooks = Router::new()
         .route("/telegram/webhook", post(telegram::webhook))
         .layer(DefaultBodyLimit::max(body_bytes_max))
@@ -35,6 +38,8 @@ pub fn router(config: &Server, ingress: Ingress) -> Router {
             axum::http::StatusCode::REQUEST_TIMEOUT,
             Duration::from_millis(config.request_timeout_ms),
         ))
+        // Around all of that: what is refused is counted too.
+        .layer(axum::middleware::from_fn_with_state(observer, observe))
         .with_state(ingress);
     let prefix = config.path_prefix.as_str();
     if prefix.is_empty() {

@@ -3,16 +3,17 @@
 use super::error::IngressError;
 use super::server::Ingress;
 use super::update::{Update, Written};
-use crate::domain::{BotId, Channel, ConversationId, MessageId, Payload, Provider};
+use crate::domain::{BotId, Channel, ConversationId, MessageId, Payload, Provider, TraceId};
 use crate::identity::{self, Bot, WebhookSecret};
 use crate::queue::{self, Enqueue, EnqueueError, Enqueued};
 use crate::store::StoreError;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use tracing::Instrument as _;
 
 const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 
@@ -20,6 +21,7 @@ const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 /// again.
 pub(super) async fn webhook(
     State(ingress): State<Ingress>,
+    Extension(trace_id): Extension<TraceId>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Value>, IngressError> {
@@ -34,15 +36,36 @@ pub(super) async fn webhook(
         return Ok(Json(json!({ "ok": true, "ignored": true })));
     };
     let message_id = ingress.ids.message().map_err(StoreError::from)?;
-    let mut enqueue = enqueue(bot, update_id, written, message_id.to_string())?;
-    let mut stored = store(&ingress, enqueue.clone(), message_id.clone()).await;
+    let enqueue = enqueue(bot, update_id, written, trace_id)?;
+    let span = tracing::info_span!(
+        "enqueue",
+        trace.id = %enqueue.trace_id,
+        tenant.id = %enqueue.tenant_id,
+        conversation.id = %enqueue.conversation_id,
+        message.id = %message_id,
+    );
+    accept(&ingress, enqueue, message_id, update_id)
+        .instrument(span)
+        .await
+}
+
+async fn accept(
+    ingress: &Ingress,
+    mut enqueue: Enqueue,
+    message_id: MessageId,
+    update_id: i64,
+) -> Result<Json<Value>, IngressError> {
+    let mut stored = store(ingress, enqueue.clone(), message_id.clone()).await;
     if let Err(EnqueueError::ConversationBoundToAnotherAgent(agent)) = stored {
         // The bot was given to another agent since this conversation began; the conversation stays with its own.
         enqueue.agent_key = agent;
-        stored = store(&ingress, enqueue, message_id).await;
+        stored = store(ingress, enqueue, message_id).await;
     }
     match stored {
-        Ok(enqueued) => Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate }))),
+        Ok(enqueued) => {
+            tracing::info!(duplicate = enqueued.duplicate, "accepted");
+            Ok(Json(json!({ "ok": true, "duplicate": enqueued.duplicate })))
+        }
         Err(EnqueueError::Store(error)) => Err(error.into()),
         Err(never) => {
             // It would be refused each time Telegram sends it again, until Telegram stops without a word.
@@ -84,7 +107,7 @@ fn enqueue(
     bot: Bot,
     update_id: i64,
     written: Written,
-    trace_id: String,
+    trace_id: TraceId,
 ) -> Result<Enqueue, IngressError> {
     let Written {
         chat_id,

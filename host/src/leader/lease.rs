@@ -80,6 +80,7 @@ pub async fn acquire(
         fence: Fence(row.fence.0.saturating_add(1)),
     };
     hold(tx, &lease, now.plus(lease_for)).await?;
+    tx.raise(Topic::Leadership);
     Ok(Some(lease))
 }
 

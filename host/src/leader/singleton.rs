@@ -1,5 +1,6 @@
 use super::{Fenced, LeaderError, Leadership, Standing};
 use crate::store::{StoreError, Topic};
+use crate::telemetry::Metrics;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,12 @@ pub async fn lead(
     let (lead, following) = watch::channel(None);
     let mut running = JoinSet::new();
     for singleton in loops {
-        let looping = run(singleton, following.clone(), stop.clone());
+        let looping = run(
+            singleton,
+            following.clone(),
+            leadership.db().metrics().clone(),
+            stop.clone(),
+        );
         let guard = stop.clone().drop_guard();
         running.spawn(async move {
             looping.await;
@@ -63,6 +69,7 @@ pub async fn lead(
             tracing::error!(%error, "a singleton loop broke");
         }
     }
+    leadership.db().metrics().leader(false);
     if let Err(error) = leadership.release().await {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(
@@ -77,6 +84,7 @@ async fn stand(leadership: &mut Leadership, lead: &watch::Sender<Lead>) -> Durat
     let every = leadership.renew_every();
     match leadership.tick().await {
         Ok(Standing::Leading(lease)) => {
+            leadership.db().metrics().leader(true);
             let db = leadership.db().clone();
             lead.send_if_modified(|led| {
                 let same = led.as_ref().is_some_and(|led| *led.lease() == lease);
@@ -88,6 +96,7 @@ async fn stand(leadership: &mut Leadership, lead: &watch::Sender<Lead>) -> Durat
             every
         }
         Ok(Standing::Following { ends_in }) => {
+            leadership.db().metrics().leader(false);
             lead.send_if_modified(|led| led.take().is_some());
             every.min(ends_in)
         }
@@ -101,6 +110,7 @@ async fn stand(leadership: &mut Leadership, lead: &watch::Sender<Lead>) -> Durat
 async fn run(
     singleton: Arc<dyn SingletonLoop>,
     mut lead: watch::Receiver<Lead>,
+    metrics: Metrics,
     stop: CancellationToken,
 ) {
     while !stop.is_cancelled() {
@@ -109,7 +119,14 @@ async fn run(
             stop.run_until_cancelled(lead.changed()).await;
             continue;
         };
-        match singleton.tick(&fenced).await {
+        let ticked = singleton.tick(&fenced).await;
+        let outcome = match &ticked {
+            Ok(_) => "done",
+            Err(LeaderError::Lost) => "lost",
+            Err(LeaderError::Store(_)) => "failed",
+        };
+        metrics.tick(singleton.name(), outcome);
+        match ticked {
             Ok(Again::AtOnce) => continue,
             Ok(Again::Later) => {}
             Err(LeaderError::Lost) => {

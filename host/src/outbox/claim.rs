@@ -3,7 +3,7 @@ use super::rows::{HeldLane, PendingRow, ReadyLane};
 use super::sweep::sweep;
 use super::{Policy, sql};
 use crate::clock::Ids;
-use crate::domain::{Channel, ClaimTry, Fence, MessageId, OutboxId, Pool, WorkerId};
+use crate::domain::{Channel, ClaimTry, Fence, MessageId, OutboxId, Pool, TraceId, WorkerId};
 use crate::queue::{batch, count};
 use crate::store::{StoreError, Tx, on_tx};
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct OutboxRow {
     pub outbox_id: OutboxId,
     /// The message it answers.
     pub message_id: MessageId,
+    /// Follows that message through logs.
+    pub trace_id: TraceId,
     /// Where to.
     pub channel: Channel,
     /// What.
@@ -199,6 +201,7 @@ fn deal(claims: &mut [LaneClaim], rows: Vec<PendingRow>) -> Result<(), StoreErro
             claim.rows.push(OutboxRow {
                 outbox_id: row.outbox_id,
                 message_id: row.message_id,
+                trace_id: row.trace_id,
                 channel: serde_json::from_str(&row.channel)
                     .map_err(StoreError::corrupt("channel"))?,
                 body: row.body,

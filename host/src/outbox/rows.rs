@@ -1,4 +1,6 @@
-use crate::domain::{ConversationId, Fence, LeaseSeal, MessageId, OutboxId, TenantId, Timestamp};
+use crate::domain::{
+    ConversationId, Fence, LeaseSeal, MessageId, OutboxId, TenantId, Timestamp, TraceId,
+};
 
 /// Of [`super::sql::LOOK_FOR_WORK_OF_TIME`].
 #[derive(sqlx::FromRow)]
@@ -32,6 +34,7 @@ pub(super) struct PendingRow {
     pub(super) conversation_id: ConversationId,
     pub(super) outbox_id: OutboxId,
     pub(super) message_id: MessageId,
+    pub(super) trace_id: TraceId,
     pub(super) channel: String,
     pub(super) body: String,
     pub(super) attempts: i64,

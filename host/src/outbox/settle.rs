@@ -4,6 +4,7 @@ use crate::clock::Ids;
 use crate::domain::OutboxId;
 use crate::queue::{LeaseError, Retry, backoff, clipped, count};
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::{Delivery, Tally};
 use std::time::Duration;
 
 /// What a report of a delivery found.
@@ -52,6 +53,7 @@ pub async fn delivered(
         .await
         .map(drop))?;
     settled(tx, lease).await?;
+    tx.tally(Tally::Delivery(Delivery::Delivered));
     Ok(Delivered::Now)
 }
 
@@ -90,6 +92,7 @@ pub async fn failed(
         .map(drop))?;
     let Some(after) = wait else {
         settled(tx, lease).await?;
+        tx.tally(Tally::Delivery(Delivery::Failed));
         return Ok(Failed::GaveUp);
     };
     on_tx!(tx, |conn| sqlx::query(sql::BACK_OFF)
@@ -101,6 +104,7 @@ pub async fn failed(
         .map(drop))?;
     // Whoever sleeps until the next lane falls due may have to sleep less.
     tx.raise(Topic::Outbox);
+    tx.tally(Tally::Delivery(Delivery::Retried));
     Ok(Failed::Retrying { after })
 }
 

@@ -6,9 +6,10 @@ use super::turns::{candidates, take_turn, tenants_in_turn, turn};
 use super::{Policy, batch, count, sql};
 use crate::clock::Ids;
 use crate::domain::{
-    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, WorkerId,
+    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, TraceId, WorkerId,
 };
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::Tally;
 use std::time::Duration;
 
 /// The most messages of one claim.
@@ -142,6 +143,11 @@ pub async fn claim(
         )
         .await?;
     }
+    if !claimed.is_empty() {
+        tx.tally(Tally::Claimed(
+            u64::try_from(claimed.len()).unwrap_or(u64::MAX),
+        ));
+    }
     let took_suspect = claimed.iter().any(|message| message.suspect);
     if idle && !claimed.is_empty() {
         turn.suspect_last = i64::from(took_suspect);
@@ -237,6 +243,7 @@ async fn take(
                 conversation_id: candidate.conversation_id.clone(),
                 agent_key: candidate.agent_key.clone(),
                 message_id: head.message_id.clone(),
+                trace_id: head.trace_id.clone(),
                 token,
                 fence: Fence(candidate.fence.0.saturating_add(1)),
             },
@@ -279,6 +286,7 @@ fn of(found: &[Candidate], tenant: &TenantId) -> usize {
 /// A head that can be leased.
 struct Head<'a> {
     message_id: &'a MessageId,
+    trace_id: &'a TraceId,
     available_at: Timestamp,
 }
 
@@ -286,11 +294,15 @@ struct Head<'a> {
 /// state is computed afresh. Each such conversation is found once.
 fn head_of(candidate: &Candidate, now: Timestamp) -> Option<Head<'_>> {
     let due = candidate.head.not_before.is_none_or(|moment| moment <= now);
-    match (&candidate.head.message_id, candidate.head.available_at) {
-        (Some(message_id), Some(available_at)) if due && !candidate.held => Some(Head {
-            message_id,
-            available_at,
-        }),
+    let found = &candidate.head;
+    match (&found.message_id, &found.trace_id, found.available_at) {
+        (Some(message_id), Some(trace_id), Some(available_at)) if due && !candidate.held => {
+            Some(Head {
+                message_id,
+                trace_id,
+                available_at,
+            })
+        }
         _ => None,
     }
 }

@@ -1,8 +1,9 @@
 use super::head::rehead;
 use super::rows::{Looked, Place};
 use super::{Policy, Priority, sql};
-use crate::domain::{AgentKey, ConversationId, MessageId, Payload, TenantId, Timestamp};
+use crate::domain::{AgentKey, ConversationId, MessageId, Payload, TenantId, Timestamp, TraceId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::Tally;
 
 /// A message to be accepted.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct Enqueue {
     /// The source's own id. A message with the id of one that is here already is that message.
     pub source_id: Option<String>,
     /// Follows the message through logs.
-    pub trace_id: String,
+    pub trace_id: TraceId,
 }
 
 /// What was accepted.
@@ -94,6 +95,7 @@ pub async fn enqueue(
     let looked = look(tx, message).await?;
     let looked = looked.ok_or_else(|| EnqueueError::AgentMissing(message.agent_key.clone()))?;
     if let Some(first) = &looked.message_id {
+        tx.tally(Tally::Repeated);
         return Ok(Enqueued {
             message_id: first.clone(),
             duplicate: true,
@@ -151,6 +153,7 @@ pub async fn enqueue(
             reason: "it conflicts with one that is not there".to_owned(),
         }));
     }
+    tx.tally(Tally::Enqueued);
     match place.state.as_str() {
         // Parked at once, where the agent is still held by now.
         "ready" | "waiting" if looked.held => {

@@ -4,6 +4,7 @@ use super::settle::return_unspent;
 use super::{LeaseError, Policy, clipped, sql};
 use crate::domain::{AgentKey, ConversationId, Lease, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::{Outcome, Tally};
 
 /// The agent cannot work until a person acts (a bad key, a spent quota, a missing grant): it is held for `reason`, the
 /// message goes back to its place with no attempt spent, and all the agent's conversations wait. Those that are
@@ -24,6 +25,7 @@ pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseE
         .await
         .map(drop))?;
     return_unspent(tx, lease).await?;
+    tx.tally(Tally::Settled(Outcome::Held, 1));
     // For those who wait for an answer, that is one.
     tx.raise(Topic::Settled);
     Ok(())

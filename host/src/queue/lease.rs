@@ -1,6 +1,6 @@
 use super::rows::{Locked, TurnRow};
 use super::{count, sql};
-use crate::domain::{Lease, Payload, Timestamp};
+use crate::domain::{Lease, Payload, Timestamp, TraceId};
 use crate::store::{StoreError, Tx, on_tx};
 
 /// Why an operation on leased work did nothing.
@@ -26,7 +26,7 @@ pub struct Started {
     /// What the message brings.
     pub payload: Payload,
     /// Follows the message through logs.
-    pub trace_id: String,
+    pub trace_id: TraceId,
     /// 1-based.
     pub attempt: u32,
     /// The last attempt's number.

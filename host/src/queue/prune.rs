@@ -1,5 +1,6 @@
 use super::sql;
 use crate::store::{StoreError, Tx, on_tx};
+use crate::telemetry::{Pruned, Tally};
 use std::time::Duration;
 
 /// Forget workers that have not been heard of for `unheard` or longer, those unheard for longest first, at most `most`;
@@ -10,10 +11,12 @@ use std::time::Duration;
 pub async fn prune_workers(tx: &mut Tx, unheard: Duration, most: u32) -> Result<u64, StoreError> {
     let before = tx.now().await?.minus(unheard);
     let statement = tx.sql(sql::PRUNE_WORKERS);
-    Ok(on_tx!(tx, |conn| sqlx::query(statement)
+    let pruned = on_tx!(tx, |conn| sqlx::query(statement)
         .bind(before)
         .bind(i64::from(most))
         .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?)
+        .map(|done| done.rows_affected()))?;
+    tx.tally(Tally::Pruned(Pruned::Workers, pruned));
+    Ok(pruned)
 }

@@ -46,6 +46,7 @@ pub(super) async fn repeated(
                 message_id: row.message_id,
                 token,
                 fence: row.fence,
+                trace_id: row.trace_id,
             },
         });
     }

@@ -1,5 +1,5 @@
 use crate::domain::{
-    AgentKey, ConversationId, Fence, LeaseSeal, MessageId, Pool, TenantId, Timestamp,
+    AgentKey, ConversationId, Fence, LeaseSeal, MessageId, Pool, TenantId, Timestamp, TraceId,
 };
 
 /// Of [`super::sql::LOOK_BEFORE_ENQUEUE`].
@@ -71,6 +71,7 @@ pub(super) struct Candidate {
 #[derive(sqlx::FromRow)]
 pub(super) struct Head {
     pub(super) message_id: Option<MessageId>,
+    pub(super) trace_id: Option<TraceId>,
     pub(super) available_at: Option<Timestamp>,
     pub(super) not_before: Option<Timestamp>,
     pub(super) attempts: Option<i64>,
@@ -95,7 +96,7 @@ pub(super) struct Locked {
 #[derive(sqlx::FromRow)]
 pub(super) struct TurnRow {
     pub(super) payload: String,
-    pub(super) trace_id: String,
+    pub(super) trace_id: TraceId,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
     pub(super) crashes: i64,
@@ -126,6 +127,7 @@ pub(super) struct HeldByWorker {
     pub(super) fence: Fence,
     pub(super) lease_until: Timestamp,
     pub(super) suspect: i64,
+    pub(super) trace_id: TraceId,
     pub(super) attempts: i64,
     pub(super) crashes: i64,
 }

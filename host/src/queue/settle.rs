@@ -5,6 +5,7 @@ use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
 use crate::domain::Lease;
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::{Outcome, Tally};
 use std::time::Duration;
 
 /// What a completion found.
@@ -53,6 +54,7 @@ pub async fn complete(tx: &mut Tx, lease: &Lease) -> Result<Settled, LeaseError>
         .map(drop))?;
     rehead_then_write_agent(tx, (&lease.tenant_id, &lease.conversation_id)).await?;
     tx.raise(Topic::Settled);
+    tx.tally(Tally::Settled(Outcome::Done, 1));
     Ok(Settled::Now)
 }
 
@@ -96,10 +98,12 @@ pub async fn fail(
     );
     put_back(tx, &[row]).await?;
     rehead(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
-    Ok(match wait {
-        Some(after) => FailOutcome::Requeued { after },
-        None => FailOutcome::DeadLettered,
-    })
+    let (tallied, outcome) = match wait {
+        Some(after) => (Outcome::Retried, FailOutcome::Requeued { after }),
+        None => (Outcome::DeadLettered, FailOutcome::DeadLettered),
+    };
+    tx.tally(Tally::Settled(tallied, 1));
+    Ok(outcome)
 }
 
 /// The worker stops before the turn has ended: the message goes back to its place as if it had not been claimed.
@@ -109,6 +113,7 @@ pub async fn fail(
 pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
     lock_alive(tx, lease).await?;
     return_unspent(tx, lease).await?;
+    tx.tally(Tally::Settled(Outcome::GivenBack, 1));
     Ok(())
 }
 

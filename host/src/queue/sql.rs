@@ -273,12 +273,12 @@ pub const LOCK_READY: &str = "
 /// On PostgreSQL, instead of [`HEADS`]: locked conversations with their heads. $1 batch of (tenant, conversation).
 pub const HEADS_OF: &str = "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL AS held,
-        m.message_id, m.available_at, m.not_before, m.attempts, m.crashes
+        m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
     FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
     LEFT JOIN LATERAL (
-        SELECT q.message_id, q.available_at, q.not_before, q.attempts, q.crashes FROM message_queue q
+        SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.attempts, q.crashes FROM message_queue q
         WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
         ORDER BY q.available_at, q.seq LIMIT 1) m ON true
     ORDER BY j.key";
@@ -287,7 +287,7 @@ pub const HEADS_OF: &str = "
 /// $4 how many of each.
 pub const HEADS: &str = "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL AS held,
-        m.message_id, m.available_at, m.not_before, m.attempts, m.crashes
+        m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
     FROM json_each($1) j
     CROSS JOIN conversations c
     JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
@@ -351,7 +351,7 @@ pub const WORKER_REGISTERS: &str = "
 /// What a worker holds. $1 worker, $2 now.
 pub const HELD_BY_WORKER: &str = "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until, c.suspect,
-        m.attempts, m.crashes
+        m.trace_id, m.attempts, m.crashes
     FROM conversations c
     JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
     WHERE c.state = 'leased' AND c.lease_until > $2 AND c.worker_id = $1";
@@ -520,6 +520,16 @@ pub const STATS_OF_TENANT: &str = stats!(
     "WHERE m.tenant_id = $1 AND m.status = 'dead_letter'",
     "l.tenant_id = $1"
 );
+
+/// $1 how many.
+pub const POOLS: &str = "
+    WITH RECURSIVE step (pool) AS (
+        SELECT min(pool) FROM agent_profiles
+        UNION ALL
+        SELECT (SELECT min(a.pool) FROM agent_profiles a WHERE a.pool > step.pool) FROM step
+        WHERE step.pool IS NOT NULL
+    )
+    SELECT pool FROM step WHERE pool IS NOT NULL LIMIT $1";
 
 /// The moments at which time itself makes a conversation claimable next.
 pub const NEXT_TURN: &str = "

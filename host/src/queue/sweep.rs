@@ -5,6 +5,7 @@ use super::settle::put_back;
 use super::{Policy, Retry, backoff, count, sql};
 use crate::clock::Ids;
 use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::telemetry::{Outcome, Tally};
 
 /// Kept with a message whose worker was lost for the last time.
 const LOST: &str = "the worker was lost while it ran this message";
@@ -64,6 +65,7 @@ async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
         .await
         .map(|done| done.rows_affected()))?;
     if promoted > 0 {
+        tx.tally(Tally::Promoted(promoted));
         tx.raise(Topic::Queue);
     }
     Ok(promoted)
@@ -130,5 +132,9 @@ async fn expire(
         .collect();
     rehead(tx, &conversations).await?;
     swept.expired = u64::try_from(expired.len()).unwrap_or(u64::MAX);
+    tx.tally(Tally::Expired(swept.expired));
+    if swept.dead_lettered > 0 {
+        tx.tally(Tally::Settled(Outcome::DeadLettered, swept.dead_lettered));
+    }
     Ok(())
 }

@@ -10,6 +10,7 @@
 
 use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, Lease, Timestamp};
 use crate::store::{StoreError, Tx, on_tx};
+use crate::telemetry::{Pruned, Tally};
 
 /// Why a write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -220,11 +221,13 @@ pub async fn prune_calls(tx: &mut Tx, most: u32) -> Result<u64, StoreError> {
             SELECT DISTINCT c.tenant_id, c.message_id FROM key_value_calls c
             JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
             WHERE m.status IN ('done', 'dead_letter') LIMIT $1)";
-    Ok(on_tx!(tx, |conn| sqlx::query(SQL)
+    let pruned = on_tx!(tx, |conn| sqlx::query(SQL)
         .bind(i64::from(most))
         .execute(conn)
         .await
-        .map(|done| done.rows_affected()))?)
+        .map(|done| done.rows_affected()))?;
+    tx.tally(Tally::Pruned(Pruned::KeyValueCalls, pruned));
+    Ok(pruned)
 }
 
 /// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys

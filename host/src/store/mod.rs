@@ -28,6 +28,7 @@ pub(crate) use tx::on_tx;
 
 use crate::config::DatabaseUrl;
 use crate::domain::Timestamp;
+use crate::telemetry::Metrics;
 use postgres::Postgres;
 use sqlite::Sqlite;
 
@@ -112,6 +113,15 @@ impl Db {
             Self::Postgres(db) => db.reader().await?,
         };
         work(&mut tx).await
+    }
+
+    /// What is counted of this process's work on this database. Everything else of the process counts there too.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        match self {
+            Self::Sqlite(db) => db.metrics(),
+            Self::Postgres(db) => db.metrics(),
+        }
     }
 
     /// What has changed lately, for those who wait. A hint: what other processes change shows here on PostgreSQL only, and

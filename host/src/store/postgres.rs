@@ -5,6 +5,7 @@ use super::tx::Link;
 use super::{ClockSource, Connections, Signals, StoreError, Topic, Tx, Work};
 use crate::clock::Ids;
 use crate::config::PostgresUrl;
+use crate::telemetry::Metrics;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection};
@@ -32,6 +33,7 @@ pub struct Postgres {
     writers: PgPool,
     readers: PgPool,
     signals: Signals,
+    metrics: Metrics,
     voice: Voice,
     clock: ClockSource,
     _listening: Arc<DropGuard>,
@@ -81,6 +83,7 @@ impl Postgres {
             writers: writers.map_err(unusable)?,
             readers: readers.map_err(unusable)?,
             signals,
+            metrics: Metrics::new(),
             voice,
             clock,
             _listening: Arc::new(closing.clone().drop_guard()),
@@ -88,13 +91,19 @@ impl Postgres {
         })
     }
 
+    pub(super) const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     pub(super) const fn signals(&self) -> &Signals {
         &self.signals
     }
 
     pub(super) async fn reader(&self) -> Result<Tx, StoreError> {
-        let conn = self.readers.acquire().await.map_err(not_begun)?;
-        Ok(Tx::new(Link::PostgresReader(conn), self.clock))
+        let conn = self.readers.acquire().await;
+        let conn = conn.map_err(|error| self.not_begun(error))?;
+        let metrics = self.metrics.clone();
+        Ok(Tx::new(Link::PostgresReader(conn), self.clock, metrics))
     }
 
     /// In a task of its own, which a caller that goes away does not stop.
@@ -121,8 +130,10 @@ impl Postgres {
         E: From<StoreError>,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T, E>,
     {
-        let link = self.writers.begin_with(BEGIN).await.map_err(not_begun)?;
-        let mut tx = Tx::new(Link::PostgresWriter(link), self.clock);
+        let link = self.writers.begin_with(BEGIN).await;
+        let link = link.map_err(|error| self.not_begun(error))?;
+        let metrics = self.metrics.clone();
+        let mut tx = Tx::new(Link::PostgresWriter(link), self.clock, metrics);
         match work(&mut tx).await {
             Ok(answer) => {
                 self.commit(tx).await?;
@@ -146,13 +157,25 @@ impl Postgres {
         }
         let raised: Vec<Topic> = tx.raised().to_vec();
         self.announce(&mut tx, &raised).await?;
+        let tallies = tx.take_tallies();
         if let Link::PostgresWriter(link) = tx.into_link() {
-            link.commit().await.map_err(not_committed)?;
+            link.commit()
+                .await
+                .inspect_err(|_| self.metrics.database_error("commit"))
+                .map_err(not_committed)?;
+        }
+        for tally in tallies {
+            self.metrics.tally(tally);
         }
         for topic in raised {
             self.signals.raise(topic);
         }
         Ok(())
+    }
+
+    fn not_begun(&self, error: sqlx::Error) -> StoreError {
+        self.metrics.database_error("begin");
+        not_begun(error)
     }
 
     /// Tell other processes, at the commit. This one's own waiters hear of it without a detour.

@@ -11,7 +11,7 @@ pub enum Topic {
     Outbox,
     /// A message was settled or a reply delivered: for those who wait for an answer.
     Settled,
-    /// Somebody gave the lead of the singleton loops up.
+    /// Somebody took the lead of the singleton loops, or gave it up.
     Leadership,
 }
 

@@ -1,6 +1,7 @@
 use super::tx::Link;
 use super::writer::Writer;
 use super::{ClockSource, Signals, StoreError, Tx};
+use crate::telemetry::Metrics;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -20,6 +21,7 @@ pub struct Sqlite {
     writer: Writer,
     readers: SqlitePool,
     signals: Signals,
+    metrics: Metrics,
     clock: ClockSource,
 }
 
@@ -68,11 +70,14 @@ impl Sqlite {
             .await
             .map_err(|error| failed(error.to_string()))?;
         let signals = Signals::default();
-        let writer = Writer::start(Tx::new(Link::SqliteWriter(conn), clock), signals.clone());
+        let metrics = Metrics::new();
+        let tx = Tx::new(Link::SqliteWriter(conn), clock, metrics.clone());
+        let writer = Writer::start(tx, signals.clone());
         Ok(Self {
             writer,
             readers: pool,
             signals,
+            metrics,
             clock,
         })
     }
@@ -81,13 +86,19 @@ impl Sqlite {
         &self.writer
     }
 
+    pub(super) const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     pub(super) const fn signals(&self) -> &Signals {
         &self.signals
     }
 
     pub(super) async fn reader(&self) -> Result<Tx, StoreError> {
-        let conn = self.readers.acquire().await?;
-        Ok(Tx::new(Link::SqliteReader(conn), self.clock))
+        let conn = self.readers.acquire().await;
+        let conn = conn.inspect_err(|_| self.metrics.database_error("begin"))?;
+        let metrics = self.metrics.clone();
+        Ok(Tx::new(Link::SqliteReader(conn), self.clock, metrics))
     }
 
     pub(super) async fn close(&self) {

@@ -1,5 +1,6 @@
 use super::{ClockSource, StoreError, Topic};
 use crate::domain::Timestamp;
+use crate::telemetry::{Metrics, Tally};
 use futures_util::future::BoxFuture;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
@@ -14,6 +15,8 @@ pub struct Tx {
     clock: ClockSource,
     now: Option<Timestamp>,
     raised: Vec<Topic>,
+    tallies: Vec<Tally>,
+    metrics: Metrics,
     failed: bool,
 }
 
@@ -58,12 +61,14 @@ const POSTGRES_NOW: &str =
 const TEST_NOW: &str = "SELECT now_ms FROM test_clock";
 
 impl Tx {
-    pub(super) const fn new(link: Link, clock: ClockSource) -> Self {
+    pub(super) const fn new(link: Link, clock: ClockSource, metrics: Metrics) -> Self {
         Self {
             link,
             clock,
             now: None,
             raised: Vec::new(),
+            tallies: Vec::new(),
+            metrics,
             failed: false,
         }
     }
@@ -145,8 +150,33 @@ impl Tx {
 
     /// A statement failed. PostgreSQL gives the whole transaction up then, and would answer a `COMMIT` with success and
     /// a rollback: it must not be taken for a commit.
-    pub const fn failed(&mut self) {
+    pub fn failed(&mut self) {
+        self.metrics.database_error("statement");
         self.failed = true;
+    }
+
+    /// Count this once the transaction has committed.
+    pub fn tally(&mut self, tally: Tally) {
+        self.tallies.push(tally);
+    }
+
+    /// How much is to be counted so far, for [`Tx::untally`].
+    pub(super) const fn tallied(&self) -> usize {
+        self.tallies.len()
+    }
+
+    /// What came after `tallied` did not happen.
+    pub(super) fn untally(&mut self, tallied: usize) {
+        self.tallies.truncate(tallied);
+    }
+
+    /// What is to be counted, once that has happened.
+    pub(super) fn take_tallies(&mut self) -> Vec<Tally> {
+        std::mem::take(&mut self.tallies)
+    }
+
+    pub(super) const fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(super) const fn has_failed(&self) -> bool {

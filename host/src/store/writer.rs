@@ -148,6 +148,7 @@ async fn run(mut tx: Tx, mut orders: mpsc::Receiver<Order>, signals: Signals) {
 
 async fn commit_group(tx: &mut Tx, group: Vec<Box<dyn Job>>, signals: &Signals) {
     if let Err(error) = execute(tx, "BEGIN IMMEDIATE").await {
+        tx.metrics().database_error("begin");
         for job in group {
             job.refuse(transaction_failed(&error));
         }
@@ -176,13 +177,18 @@ async fn commit_group(tx: &mut Tx, group: Vec<Box<dyn Job>>, signals: &Signals) 
         None => execute(tx, "COMMIT").await,
     };
     let raised = tx.next_transaction();
+    let tallies = tx.take_tallies();
     if let Err(error) = &outcome {
+        tx.metrics().database_error("commit");
         tracing::error!(%error, "a group of writes did not commit");
         // Where the connection is beyond a rollback too, the next BEGIN says so.
         execute(tx, "ROLLBACK").await.ok();
     } else {
         for topic in raised {
             signals.raise(topic);
+        }
+        for tally in tallies {
+            tx.metrics().tally(tally);
         }
     }
     for reply in replies {
@@ -197,8 +203,13 @@ async fn run_one(
     job: Box<dyn Job>,
     alone: bool,
 ) -> Result<Box<dyn Reply>, (Arc<sqlx::Error>, Option<Box<dyn Reply>>)> {
+    let tallied = tx.tallied();
     if alone {
-        return Ok(run_caught(tx, job).await);
+        let reply = run_caught(tx, job).await;
+        if !reply.succeeded() {
+            tx.untally(tallied);
+        }
+        return Ok(reply);
     }
     if let Err(error) = execute(tx, "SAVEPOINT caller").await {
         job.refuse(transaction_failed(&error));
@@ -208,6 +219,7 @@ async fn run_one(
     let undone = if reply.succeeded() {
         Ok(())
     } else {
+        tx.untally(tallied);
         execute(tx, "ROLLBACK TO caller").await
     };
     let released = match undone {

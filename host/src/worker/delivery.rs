@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 impl Worker {
     /// Claim and send until `drained`. After `stop`, when turns only finish, what they reply is still sent, without
@@ -82,8 +83,19 @@ impl Worker {
         for delivery in &batch.deliveries {
             let token = batch.bot_token.as_ref();
             let (channel, body) = (&delivery.channel, &delivery.body);
-            let sent = self.0.telegram.send(token, channel, body).await;
-            if !self.settle_delivery(&batch, delivery, sent).await {
+            let span = tracing::info_span!(
+                "delivery",
+                trace.id = %delivery.trace_id,
+                tenant.id = %batch.lane.tenant_id,
+                conversation.id = %batch.lane.conversation_id,
+                outbox.id = %delivery.outbox_id,
+                attempt = delivery.attempt,
+            );
+            let delivering = async {
+                let sent = self.0.telegram.send(token, channel, body).await;
+                self.settle_delivery(&batch, delivery, sent).await
+            };
+            if !delivering.instrument(span).await {
                 return;
             }
         }

@@ -18,6 +18,7 @@ use crate::engine::ComponentHost;
 use crate::engine::Platform;
 use crate::hydration::Snapshot;
 use crate::reply::Telegram;
+use crate::telemetry::Metrics;
 use flight::Flight;
 use moka::sync::Cache;
 use std::sync::Arc;
@@ -57,19 +58,33 @@ struct Inner {
     host: ComponentHost,
     platform: Platform,
     telegram: Telegram,
+    metrics: Metrics,
     flight: Flight,
     /// By their digest, so that an entry can never be stale.
     snapshots: Cache<Digest, Arc<Snapshot>>,
 }
 
 impl Worker {
-    /// A worker that reaches everything through `plane`, runs components in `host` and sends with `telegram`.
+    /// A worker that reaches everything through `plane`, runs components in `host` and sends with `telegram`. It has
+    /// figures of its own ([`Worker::metrics`]).
     #[must_use]
     pub fn new(
         settings: Settings,
         plane: Arc<dyn ControlPlane>,
         host: ComponentHost,
         telegram: Telegram,
+    ) -> Self {
+        Self::with_metrics(settings, plane, host, telegram, Metrics::new())
+    }
+
+    /// As [`Worker::new`], counting where the rest of its process counts.
+    #[must_use]
+    pub fn with_metrics(
+        settings: Settings,
+        plane: Arc<dyn ControlPlane>,
+        host: ComponentHost,
+        telegram: Telegram,
+        metrics: Metrics,
     ) -> Self {
         let snapshots = Cache::new(settings.snapshots_max);
         let platform = host.platform();
@@ -80,9 +95,16 @@ impl Worker {
             host,
             platform,
             telegram,
+            metrics,
             flight,
             snapshots,
         }))
+    }
+
+    /// What it has counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     /// Work until `stop`, then drain: claim nothing more, let running turns finish for a while, give back the

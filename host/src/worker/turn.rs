@@ -4,7 +4,7 @@ use super::flight::Boarded;
 use super::lookups::LeasedLookups;
 use super::{Worker, pause_after};
 use crate::control::{ClaimedTurn, Completion, ControlError, Failure};
-use crate::domain::{DocumentPath, Lease, Receipt, SecretRef, Section};
+use crate::domain::{DocumentPath, Invocation, Lease, Receipt, SecretRef, Section};
 use crate::engine::{Credential, Overlay, TurnEnd, TurnFailure, TurnInput, TurnModel};
 use crate::hydration::{Bundle, Snapshot};
 use std::sync::Arc;
@@ -22,6 +22,20 @@ pub(super) enum End {
     Lost,
 }
 
+impl End {
+    /// For the figures.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Complete(_) => "complete",
+            Self::Failed(Failure::Retry { .. }) => "retry",
+            Self::Failed(Failure::Permanent { .. }) => "permanent",
+            Self::Failed(Failure::Hold { .. }) => "hold",
+            Self::GiveBack => "given_back",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 impl Worker {
     /// Run one claimed turn and settle it.
     pub(super) async fn turn(&self, turn: ClaimedTurn, boarded: Boarded) {
@@ -32,11 +46,13 @@ impl Worker {
             conversation.id = %lease.conversation_id,
             message.id = %lease.message_id,
             fence = lease.fence.0,
-            trace.id = tracing::field::Empty,
+            trace.id = %lease.trace_id,
         );
+        let began = Instant::now();
         async {
             let end = self.run_turn(&lease, &boarded).await;
-            self.settle(&lease, turn.lease_for, &boarded, end).await;
+            let outcome = self.settle(&lease, turn.lease_for, &boarded, end).await;
+            self.0.metrics.turn(outcome, began.elapsed());
         }
         .instrument(span)
         .await;
@@ -48,12 +64,22 @@ impl Worker {
                 tracing::info!(attempt = input.attempt, "turn started");
                 let note = input.memory_note.clone();
                 let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
+                self.count_tools(&receipts);
                 match outcome {
                     Ok(overlay) => End::Complete(Box::new(completion(overlay, note, receipts))),
                     Err(failure) => judge(failure, receipts),
                 }
             }
             Err(end) => end,
+        }
+    }
+
+    fn count_tools(&self, receipts: &[Receipt]) {
+        for receipt in receipts {
+            if matches!(receipt.invocation, Invocation::Tool { .. }) {
+                let took = Duration::from_micros(receipt.duration_us);
+                self.0.metrics.tool_call(receipt.outcome.word(), took);
+            }
         }
     }
 
@@ -67,7 +93,6 @@ impl Worker {
             Ok(bundle) => bundle,
             Err(error) => return Err(refused(error).await),
         };
-        tracing::Span::current().record("trace.id", bundle.trace_id.as_str());
         let snapshot = match self.snapshot(lease, &bundle).await {
             Ok(snapshot) => snapshot,
             Err(error) => return Err(refused(error).await),
@@ -110,8 +135,15 @@ impl Worker {
     }
 
     /// Settle, asking again while the control plane does not answer and the lease may still be held. Where it is
-    /// not, the message is somebody else's and nothing of this turn is stored.
-    async fn settle(&self, lease: &Lease, lease_for: Duration, boarded: &Boarded, mut end: End) {
+    /// not, the message is somebody else's and nothing of this turn is stored. Answers with what became of the turn, in a
+    /// word for the figures.
+    async fn settle(
+        &self,
+        lease: &Lease,
+        lease_for: Duration,
+        boarded: &Boarded,
+        mut end: End,
+    ) -> &'static str {
         let plane = &self.0.plane;
         let deadline = Instant::now() + lease_for;
         loop {
@@ -127,11 +159,11 @@ impl Worker {
             match (settled, &end) {
                 (Ok(()), _) => {
                     tracing::info!("turn settled");
-                    return;
+                    return end.word();
                 }
                 (Err(ControlError::LeaseLost), _) => {
                     tracing::warn!("the lease was lost; nothing of this turn is stored");
-                    return;
+                    return End::Lost.word();
                 }
                 (Err(ControlError::Refused(reason)), End::Complete(_)) => {
                     // What this turn left cannot be stored, and no other attempt's would be better.
@@ -140,12 +172,12 @@ impl Worker {
                 }
                 (Err(ControlError::Refused(reason)), _) => {
                     tracing::error!(reason, "the turn's settlement was refused");
-                    return;
+                    return "refused";
                 }
                 (Err(error @ ControlError::Unavailable(_)), _) => {
                     // Stopped, or not heard for a whole lease: either way the lease has run out, or will by itself.
                     if boarded.cancel.is_cancelled() || Instant::now() >= deadline {
-                        return;
+                        return "unsettled";
                     }
                     pause_after(&error, "settle").await;
                 }

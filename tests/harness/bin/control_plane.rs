@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     out.flush()?;
     drop(out);
     let stop = CancellationToken::new();
-    let (served, led) = tokio::join!(app.serve(listener, stop.clone()), app.lead(stop.clone()));
+    let (served, led) = tokio::join!(app.serve(listener, stop.clone()), app.lead(stop.clone())?);
     led.context("lead")?;
     served.context("serve HTTP")
 }

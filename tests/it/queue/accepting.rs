@@ -20,7 +20,7 @@ store_cases! {
         let claimed = queue.claim_only().await;
         let started = queue.start(&claimed.lease).await.unwrap();
         assert_eq!(started.payload, payload("hello"));
-        assert_eq!(started.trace_id, "trace");
+        assert_eq!(started.trace_id.as_str(), crate::queue::driver::TRACE);
     }
 
     async fn the_same_message_fifty_times_at_once_is_one_message(test) {

@@ -10,6 +10,9 @@ use agent_factory::store::{Db, StoreError, Topic};
 use agent_factory_tests::database::{TestDatabase, conversation, payload};
 use std::time::Duration;
 
+/// Of every message.
+pub(crate) const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// Short of chance, so that waits are exact.
 pub(crate) fn policy() -> Policy {
     Policy {
@@ -62,7 +65,7 @@ impl Driver {
             max_attempts: None,
             source: "test".to_owned(),
             source_id: None,
-            trace_id: "trace".to_owned(),
+            trace_id: TRACE.parse().unwrap(),
         }
     }
 

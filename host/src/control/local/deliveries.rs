@@ -16,6 +16,7 @@ impl From<outbox::OutboxRow> for Delivery {
     fn from(row: outbox::OutboxRow) -> Self {
         let outbox::OutboxRow {
             outbox_id,
+            trace_id,
             channel,
             body,
             attempt,
@@ -23,6 +24,7 @@ impl From<outbox::OutboxRow> for Delivery {
         } = row;
         Self {
             outbox_id,
+            trace_id,
             channel,
             body,
             attempt,

@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Ids;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, WorkerId,
+    Pool, TraceId, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// The policies the control plane keeps.
 #[derive(Clone, Debug)]
@@ -98,12 +99,37 @@ impl LocalControl {
         Ok(!self.closing.is_cancelled())
     }
 
+    /// Do an operation under a lease: counted, and in a span of the message's trace.
+    async fn traced<T>(
+        &self,
+        operation: &'static str,
+        trace_id: &TraceId,
+        doing: impl Future<Output = Result<T, ControlError>> + Send,
+    ) -> Result<T, ControlError> {
+        let began = Instant::now();
+        let span = tracing::info_span!("control", operation, trace.id = %trace_id);
+        let done = doing.instrument(span).await;
+        let metrics = self.db.metrics();
+        metrics.control(operation, word(&done), began.elapsed());
+        done
+    }
+
     async fn next_change(&self, topic: Topic) -> Result<Option<Duration>, ControlError> {
         let next: Result<_, StoreError> = self
             .db
             .read(move |tx| Box::pin(queue::next_change(tx, topic)))
             .await;
         Ok(next?)
+    }
+}
+
+/// How an operation went, for the figures.
+const fn word<T>(done: &Result<T, ControlError>) -> &'static str {
+    match done {
+        Ok(_) => "ok",
+        Err(ControlError::LeaseLost) => "lease_lost",
+        Err(ControlError::Refused(_)) => "refused",
+        Err(ControlError::Unavailable(_)) => "unavailable",
     }
 }
 
@@ -180,11 +206,13 @@ impl ControlPlane for LocalControl {
     }
 
     async fn hydrate(&self, lease: &Lease) -> Result<Bundle, ControlError> {
-        self.hydrate_turn(lease.clone()).await
+        let doing = self.hydrate_turn(lease.clone());
+        self.traced("hydrate", &lease.trace_id, doing).await
     }
 
     async fn snapshot(&self, lease: &Lease, digest: Digest) -> Result<Snapshot, ControlError> {
-        self.snapshot_of(lease.clone(), digest).await
+        let doing = self.snapshot_of(lease.clone(), digest);
+        self.traced("snapshot", &lease.trace_id, doing).await
     }
 
     async fn component(
@@ -193,8 +221,8 @@ impl ControlPlane for LocalControl {
         digest: Digest,
         platform: &Platform,
     ) -> Result<CompiledComponent, ControlError> {
-        self.component_of(lease.clone(), digest, platform.clone())
-            .await
+        let doing = self.component_of(lease.clone(), digest, platform.clone());
+        self.traced("component", &lease.trace_id, doing).await
     }
 
     async fn component_part(
@@ -220,17 +248,20 @@ impl ControlPlane for LocalControl {
     }
 
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError> {
-        self.store_completion(lease.clone(), completion).await
+        let doing = self.store_completion(lease.clone(), completion);
+        self.traced("complete", &lease.trace_id, doing).await
     }
 
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<Settled, ControlError> {
-        self.store_failure(lease.clone(), failure).await
+        let doing = self.store_failure(lease.clone(), failure);
+        self.traced("fail", &lease.trace_id, doing).await
     }
 
     async fn give_back(&self, lease: &Lease) -> Result<(), ControlError> {
-        let lease = lease.clone();
-        self.leased(move |tx| Box::pin(async move { queue::give_back(tx, &lease).await }))
-            .await
+        let leased = lease.clone();
+        let doing =
+            self.leased(move |tx| Box::pin(async move { queue::give_back(tx, &leased).await }));
+        self.traced("give_back", &lease.trace_id, doing).await
     }
 
     async fn kv_get(
@@ -240,8 +271,8 @@ impl ControlPlane for LocalControl {
         scope: KvScope,
         key: &str,
     ) -> Result<Option<KvEntry>, ControlError> {
-        self.kv_read(lease.clone(), owner.clone(), scope, key.to_owned())
-            .await
+        let doing = self.kv_read(lease.clone(), owner.clone(), scope, key.to_owned());
+        self.traced("kv_get", &lease.trace_id, doing).await
     }
 
     async fn kv_set(
@@ -262,7 +293,8 @@ impl ControlPlane for LocalControl {
             call,
             keys_max,
         };
-        self.kv_write(lease.clone(), owner.clone(), set).await
+        let doing = self.kv_write(lease.clone(), owner.clone(), set);
+        self.traced("kv_set", &lease.trace_id, doing).await
     }
 
     async fn kv_delete(
@@ -272,13 +304,13 @@ impl ControlPlane for LocalControl {
         key: &str,
         call: &str,
     ) -> Result<(), ControlError> {
-        self.kv_remove(
+        let doing = self.kv_remove(
             lease.clone(),
             owner.clone(),
             key.to_owned(),
             call.to_owned(),
-        )
-        .await
+        );
+        self.traced("kv_delete", &lease.trace_id, doing).await
     }
 
     async fn kv_list(
@@ -295,8 +327,8 @@ impl ControlPlane for LocalControl {
             after: after.to_owned(),
             limit,
         };
-        self.kv_keys(lease.clone(), owner.clone(), scope, range)
-            .await
+        let doing = self.kv_keys(lease.clone(), owner.clone(), scope, range);
+        self.traced("kv_list", &lease.trace_id, doing).await
     }
 
     async fn memory_search(
@@ -305,8 +337,8 @@ impl ControlPlane for LocalControl {
         query: &str,
         limit: u32,
     ) -> Result<Vec<MemoryHit>, ControlError> {
-        self.memory_hits(lease.clone(), query.to_owned(), limit)
-            .await
+        let doing = self.memory_hits(lease.clone(), query.to_owned(), limit);
+        self.traced("memory_search", &lease.trace_id, doing).await
     }
 
     async fn memory_read(
@@ -316,8 +348,8 @@ impl ControlPlane for LocalControl {
         start: u32,
         lines: u32,
     ) -> Result<Option<String>, ControlError> {
-        self.memory_lines(lease.clone(), path.clone(), start, lines)
-            .await
+        let doing = self.memory_lines(lease.clone(), path.clone(), start, lines);
+        self.traced("memory_read", &lease.trace_id, doing).await
     }
 
     async fn claim_deliveries(

@@ -1,6 +1,6 @@
 //! Claims, heartbeats, and what a turn begins with.
 
-use super::LocalControl;
+use super::{LocalControl, word};
 use crate::artifacts;
 use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ComponentPart, ControlError};
 use crate::domain::{Digest, Lease, Pool, WorkerId};
@@ -8,6 +8,7 @@ use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
 use crate::store::{StoreError, Topic, Tx, Work};
+use tokio::time::Instant;
 
 impl LocalControl {
     /// A transaction that begins with the check of a lease.
@@ -39,16 +40,25 @@ impl LocalControl {
 
     async fn claim_once(&self, asked: queue::ClaimRequest) -> Result<Claims, ControlError> {
         let (policies, ids) = (self.policies.clone(), self.ids.clone());
+        let began = Instant::now();
         let batch: Result<Batch, queue::ClaimError> = self
             .db
             .write(move |tx| {
                 Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
             })
             .await;
+        let batch = batch.map_err(ControlError::from);
+        let metrics = self.db.metrics();
+        metrics.control("claim", word(&batch), began.elapsed());
         let Batch {
             claimed,
             suspects_waiting,
         } = batch?;
+        for message in &claimed {
+            let span = tracing::info_span!("claim", trace.id = %message.lease.trace_id);
+            let (id, attempt) = (&message.lease.message_id, message.attempt);
+            span.in_scope(|| tracing::debug!(message.id = %id, attempt, "claimed"));
+        }
         let turns = claimed.into_iter().map(ClaimedTurn::from).collect();
         Ok(Claims {
             turns,
