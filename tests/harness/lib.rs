@@ -5,5 +5,6 @@ pub mod built;
 pub mod database;
 pub mod dev;
 pub mod factory;
+pub mod model;
 pub mod postgres;
 pub mod telegram;

@@ -7,6 +7,7 @@ mod engine;
 mod flow;
 mod identity;
 mod leader;
+mod models;
 mod outbox;
 mod queue;
 mod readme;

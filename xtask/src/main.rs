@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | lint`.
+//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | model-double | lint`.
 //!
 //! They only drive cargo and rustup, so that everything they do can be done by hand, and they
 //! print on stderr, so that stdout belongs to the program that is started.
@@ -113,6 +113,22 @@ Examples:
         arguments: Vec<String>,
     },
 
+    /// Runs a double of a chat-completions server in the foreground; it echoes what the person says.
+    #[command(after_help = "\
+Examples:
+  cargo xtask model-double                              any key is accepted, and none
+  cargo xtask model-double --listen 127.0.0.1:9001
+  OPENAI_BASE_URL=http://127.0.0.1:8082/v1 cargo xtask dev   talk to it, in another terminal")]
+    ModelDouble {
+        /// Arguments of `model-double`: `--listen ADDRESS` (127.0.0.1:8082), `--key KEY`.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        arguments: Vec<String>,
+    },
+
     /// Checks formatting, clippy, documentation and dependencies; changes nothing.
     ///
     /// Every check runs even when an earlier one failed. Known vulnerabilities are looked up where
@@ -142,7 +158,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Dev { arguments } => dev::exec(&workspace, &arguments)?,
         Command::Test { arguments } => return suite::run(&workspace, &arguments),
-        Command::TelegramDouble { arguments } => double::exec(&workspace, &arguments)?,
+        Command::TelegramDouble { arguments } => {
+            double::exec(&workspace, "telegram-double", &arguments)?
+        }
+        Command::ModelDouble { arguments } => {
+            double::exec(&workspace, "model-double", &arguments)?;
+        }
         Command::Lint => return lint::run(&workspace),
     }
     Ok(ExitCode::SUCCESS)

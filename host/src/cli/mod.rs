@@ -4,6 +4,7 @@ mod arguments;
 mod chat;
 mod config;
 mod dev;
+mod dev_model;
 mod logging;
 mod stop;
 
