@@ -57,10 +57,10 @@ pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
         std::env::current_exe().context("find this program, which compiles components")?;
     let app = App::open(config, ClockSource::Database, ids, program).await?;
     let demo = Demo::new()?;
+    let imported = import(&app, &demo, &dev, model.as_ref()).await?;
     if let Some(model) = &model {
         import_key(&app, &demo, model).await?;
     }
-    let imported = import(&app, &demo, &dev, model.as_ref()).await?;
     let secret = bot(&app, &demo).await?;
     let stopping = CancellationToken::new();
     stop::on_signals(stopping.clone())?;

@@ -7,6 +7,13 @@ use agent_factory_tests::telegram::TelegramDouble;
 
 const KEY: &str = "sk-dev-5ec12e75ec12e7";
 
+/// A Bot API that knows the demo's bot.
+async fn telegram() -> TelegramDouble {
+    let double = TelegramDouble::start().await;
+    double.add_bot("1000001:demo-token-of-no-real-bot-000000000");
+    double
+}
+
 fn site(telegram: &TelegramDouble, double: &ModelDouble) -> Site {
     Site::new(&telegram.url())
         .engine(built::guest("openai-chat"))
@@ -15,7 +22,7 @@ fn site(telegram: &TelegramDouble, double: &ModelDouble) -> Site {
 
 #[tokio::test]
 async fn dev_talks_to_the_model_server_and_says_which_and_with_what() {
-    let (telegram, double) = (TelegramDouble::start().await, ModelDouble::start().await);
+    let (telegram, double) = (telegram().await, ModelDouble::start().await);
     double.accept_only(KEY);
     let site = site(&telegram, &double)
         .variable("OPENAI_API_KEY", KEY)
@@ -35,8 +42,9 @@ async fn dev_talks_to_the_model_server_and_says_which_and_with_what() {
 
 #[tokio::test]
 async fn dev_without_a_key_asks_without_one() {
-    let (telegram, double) = (TelegramDouble::start().await, ModelDouble::start().await);
-    let running = site(&telegram, &double).start().await;
+    let (telegram, double) = (telegram().await, ModelDouble::start().await);
+    let site = site(&telegram, &double);
+    let running = site.start().await;
     let announced = running.announcement();
     assert!(announced.contains("without a key"), "{announced}");
     assert_eq!(running.update(1, 42, "Hello").await.0, 200);
@@ -48,7 +56,7 @@ async fn dev_without_a_key_asks_without_one() {
 
 #[tokio::test]
 async fn a_refused_key_is_told_with_what_to_do_and_a_new_one_is_used_at_the_next_start() {
-    let (telegram, double) = (TelegramDouble::start().await, ModelDouble::start().await);
+    let (telegram, double) = (telegram().await, ModelDouble::start().await);
     double.script(Reply::fault(Fault::EchoRefused));
     let site = site(&telegram, &double).variable("OPENAI_API_KEY", KEY);
     let output = site

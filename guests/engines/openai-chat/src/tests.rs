@@ -1,5 +1,10 @@
 //! Turns driven by scripted models.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "reads best with `json!` in place"
+)]
+
 use super::*;
 use agent_factory_sdk::model::{Error, Status};
 use agent_factory_sdk::testing::{FakeModel, FakeTurn, Host};
