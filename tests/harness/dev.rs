@@ -54,6 +54,13 @@ impl Site {
         self
     }
 
+    /// With a variable of the environment, over an earlier one of its name.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The database's file.
     pub fn database(&self) -> PathBuf {
         self.folder.path().join("agent-factory.db")
@@ -96,6 +103,7 @@ impl Site {
         let mut running = Running {
             child,
             log,
+            announced: Vec::new(),
             webhook: String::new(),
             secret: String::new(),
             client: reqwest::Client::new(),
@@ -122,6 +130,7 @@ pub(crate) fn follow<R: AsyncBufRead + Unpin + Send + 'static>(
 pub struct Running {
     child: Child,
     log: watch::Receiver<Vec<String>>,
+    announced: Vec<String>,
     webhook: String,
     secret: String,
     client: reqwest::Client,
@@ -140,6 +149,7 @@ impl Running {
                 if let Some((_, rest)) = line.split_once("Secret-Token: ") {
                     self.secret = rest.split('\'').next().expect("a token").to_owned();
                 }
+                self.announced.push(line);
             }
         };
         let announced = tokio::time::timeout(PATIENCE, read).await;
@@ -166,6 +176,11 @@ impl Running {
             "no {text:?} in the log:\n{}",
             self.log_text()
         );
+    }
+
+    /// What it printed at its start.
+    pub fn announcement(&self) -> String {
+        self.announced.join("\n")
     }
 
     /// What its webhook's requests carry.

@@ -1,22 +1,25 @@
 //! A whole factory in the test's own process: control plane, worker, and any number of tenants.
 
 use crate::remote::Remote;
-use crate::{built, postgres};
+use crate::{built, on_either, postgres};
 use agent_factory::app::App;
 use agent_factory::clock::Ids;
-use agent_factory::config::Config;
+use agent_factory::config::{Config, DatabaseUrl};
 use agent_factory::control::ControlPlane;
 use agent_factory::domain::{
-    AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
+    AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, SecretRef,
+    SecretValue, TenantId,
 };
 use agent_factory::engine::ComponentKind;
 use agent_factory::outbox;
 use agent_factory::queue::{self, Enqueue, EnqueueError, MessageState, MessageStatus};
+use agent_factory::secrets::{self, SecretError};
 use agent_factory::store::{ClockSource, Db, StoreError, Topic};
 use agent_factory::workspace::{
     self, AdmittedSkill, Agent, Bounds, Import, Workspace, WorkspaceError,
 };
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +144,12 @@ impl Factory {
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
     pub async fn agent(&self, tenant: &str, engine: &str, folder: &Path) {
+        self.agent_with(tenant, engine, folder, AgentModels::default())
+            .await;
+    }
+
+    /// The same with these models.
+    pub async fn agent_with(&self, tenant: &str, engine: &str, folder: &Path, models: AgentModels) {
         let bounds = Bounds::of(self.app.config());
         let Workspace { documents, skills } =
             workspace::read(folder, &bounds).expect("a workspace");
@@ -170,7 +179,7 @@ impl Factory {
             time_zone: "UTC".to_owned(),
             runtime_config: BTreeMap::new(),
             secrets_ref: Vec::new(),
-            models: AgentModels::default(),
+            models,
         };
         let import = Import {
             agent,
@@ -182,6 +191,81 @@ impl Factory {
             .write(move |tx| Box::pin(async move { workspace::import(tx, &bounds, &import).await }))
             .await;
         imported.expect("an import");
+    }
+
+    /// The same factory on the same database, whose operator has listed these private addresses.
+    pub async fn allowing(self, addresses: &[SocketAddr]) -> Self {
+        let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let url = self.app.config().database.url.clone();
+        let url = match &url {
+            DatabaseUrl::Postgres(url) => url.reveal().to_owned(),
+            DatabaseUrl::Sqlite(_) => url.to_string(),
+        };
+        let Self {
+            app,
+            remote: _,
+            url: _,
+            _folder,
+            _database,
+        } = self;
+        app.close().await;
+        Self {
+            app: open(&url, &[("egress.allow_private", &list.join(","))], 1).await,
+            remote: None,
+            url,
+            _folder,
+            _database,
+        }
+    }
+
+    /// Import a secret of a tenant's.
+    pub async fn import_secret(&self, tenant: &str, name: &str, value: &str) {
+        let tenant: TenantId = tenant.parse().expect("a tenant id");
+        let name: SecretRef = name.parse().expect("a secretRef");
+        let value: SecretValue = serde_json::from_value(value.into()).expect("a secret");
+        let value = value.into_inner();
+        let (key, nonce) = (
+            self.app.master_key.clone(),
+            self.app.ids.bytes().expect("bytes"),
+        );
+        let imported: Result<_, SecretError> = self
+            .db()
+            .write(move |tx| {
+                Box::pin(
+                    async move { secrets::import(tx, &key, &tenant, &name, &value, nonce).await },
+                )
+            })
+            .await;
+        imported.expect("an imported secret");
+    }
+
+    /// Resume the held agent of a tenant.
+    pub async fn resume(&self, tenant: &str) {
+        let tenant: TenantId = tenant.parse().expect("a tenant id");
+        let policy = self.app.queue_policy();
+        let resumed: Result<_, StoreError> = self
+            .db()
+            .write(move |tx| {
+                Box::pin(async move { queue::resume(tx, &policy, &tenant, &agent_key()).await })
+            })
+            .await;
+        resumed.expect("a resumed agent");
+    }
+
+    /// All receipts, as they are stored.
+    pub async fn receipts(&self) -> Vec<String> {
+        let receipts: Result<_, StoreError> = self
+            .db()
+            .read(move |tx| {
+                Box::pin(async move {
+                    let sql = "SELECT receipt FROM receipts ORDER BY message_id, fence, ordinal";
+                    Ok(on_either!(tx, |conn| sqlx::query_scalar(sql)
+                        .fetch_all(conn)
+                        .await)?)
+                })
+            })
+            .await;
+        receipts.expect("receipts")
     }
 
     /// Start a worker.

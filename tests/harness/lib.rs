@@ -7,6 +7,7 @@ pub mod database;
 pub mod deployment;
 pub mod dev;
 pub mod factory;
+pub mod model;
 pub mod postgres;
 pub mod remote;
 pub mod serve;

@@ -8,6 +8,7 @@ mod engine;
 mod flow;
 mod identity;
 mod leader;
+mod models;
 mod outbox;
 mod packaging;
 mod queue;

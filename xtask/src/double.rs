@@ -1,4 +1,4 @@
-//! `cargo xtask telegram-double`: the Bot API double of the tests as a program.
+//! `cargo xtask telegram-double` and `model-double`: doubles of the tests as programs.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -9,13 +9,13 @@ use crate::cargo::Noise;
 use crate::setup;
 use crate::workspace::Workspace;
 
-/// Becomes `telegram-double`.
+/// Becomes the double of this name.
 ///
 /// # Errors
 /// Returns only when it does not compile or cannot be started.
-pub(crate) fn exec(workspace: &Workspace, arguments: &[String]) -> Result<()> {
-    setup::build_program(workspace, "telegram-double", Noise::Quiet)?;
-    let program = workspace.program("telegram-double");
+pub(crate) fn exec(workspace: &Workspace, name: &str, arguments: &[String]) -> Result<()> {
+    setup::build_program(workspace, name, Noise::Quiet)?;
+    let program = workspace.program(name);
     let error = Command::new(&program).args(arguments).exec();
     Err(error).with_context(|| format!("start {}", program.display()))
 }

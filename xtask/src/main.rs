@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | bench | lint`.
+//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | model-double | bench | lint`.
 //!
 //! They only drive cargo and rustup, so that everything they do can be done by hand, and they
 //! print on stderr, so that stdout belongs to the program that is started.
@@ -114,6 +114,22 @@ Examples:
         arguments: Vec<String>,
     },
 
+    /// Runs a double of a chat-completions server in the foreground; it echoes what the person says.
+    #[command(after_help = "\
+Examples:
+  cargo xtask model-double                              any key is accepted, and none
+  cargo xtask model-double --listen 127.0.0.1:9001
+  OPENAI_BASE_URL=http://127.0.0.1:8082/v1 cargo xtask dev   talk to it, in another terminal")]
+    ModelDouble {
+        /// Arguments of `model-double`: `--listen ADDRESS` (127.0.0.1:8082), `--key KEY`.
+        #[arg(
+            value_name = "ARGS",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        arguments: Vec<String>,
+    },
+
     /// Measures the host and prints one JSON object a line on stdout; progress goes to stderr.
     ///
     /// Everything is built with optimizations first, in the target folder's `release`.
@@ -162,8 +178,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Dev { arguments } => dev::exec(&workspace, &arguments)?,
         Command::Test { arguments } => return suite::run(&workspace, &arguments),
-        Command::TelegramDouble { arguments } => double::exec(&workspace, &arguments)?,
         Command::Bench { arguments } => bench::run(&workspace, &arguments)?,
+        Command::TelegramDouble { arguments } => {
+            double::exec(&workspace, "telegram-double", &arguments)?
+        }
+        Command::ModelDouble { arguments } => {
+            double::exec(&workspace, "model-double", &arguments)?;
+        }
         Command::Lint => return lint::run(&workspace),
     }
     Ok(ExitCode::SUCCESS)

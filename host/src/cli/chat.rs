@@ -129,7 +129,7 @@ async fn answer(app: &App, demo: &Demo, message: &MessageId) -> anyhow::Result<O
         MessageState::Queued {
             held: Some(reason), ..
         } => {
-            bail!("the agent is held until somebody acts: {reason}")
+            bail!("the agent is held until somebody acts: {reason}; mend it and start again")
         }
         MessageState::Queued { .. } | MessageState::Processing => Ok(None),
     }

@@ -1,11 +1,13 @@
 //! `dev`: everything in one process, with a demo tenant, a demo agent, a demo bot, and a chat.
 
 use super::arguments::Dev;
+use super::dev_model::DevModel;
 use super::{chat, stop};
 use crate::app::App;
 use crate::artifacts::Admitted;
 use crate::clock::Ids;
-use crate::domain::{AgentKey, AgentModels, BotId, SecretRef, TenantId};
+use crate::config;
+use crate::domain::{AgentKey, BotId, SecretRef, SecretValue, TenantId};
 use crate::engine::ComponentKind;
 use crate::identity::{self, NewBot, WebhookSecret};
 use crate::queue;
@@ -43,7 +45,11 @@ impl Demo {
 
 /// Set up, start, chat; stop in order.
 pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
-    let config = dev.load()?;
+    let mut config = dev.load()?;
+    let model = DevModel::from_environment(config::process_environment())?;
+    if let Some(model) = &model {
+        model.allow(&mut config.egress);
+    }
     let ids = Ids::system();
     make_state_folder(&dev.state)?;
     if let Some(path) = &config.secrets.master_key_file {
@@ -53,13 +59,23 @@ pub(super) async fn run(dev: Dev) -> anyhow::Result<()> {
         std::env::current_exe().context("find this program, which compiles components")?;
     let app = App::open(config, ClockSource::Database, ids, program).await?;
     let demo = Demo::new()?;
-    let imported = import(&app, &demo, &dev).await?;
+    let imported = import(&app, &demo, &dev, model.as_ref()).await?;
+    if let Some(model) = &model {
+        import_key(&app, &demo, model).await?;
+    }
     let secret = bot(&app, &demo).await?;
     let stopping = CancellationToken::new();
     stop::on_signals(stopping.clone())?;
     let outcome = match &dev.once {
         Some(text) => once(&app, &demo, text, stopping).await,
-        None => serve(&app, &demo, &imported, &secret, stopping).await,
+        None => {
+            let announced = Announced {
+                imported: &imported,
+                model: model.as_ref(),
+                secret: &secret,
+            };
+            serve(&app, &demo, &announced, stopping).await
+        }
     };
     app.close().await;
     outcome
@@ -100,8 +116,7 @@ async fn once(app: &App, demo: &Demo, text: &str, stop: CancellationToken) -> an
 async fn serve(
     app: &App,
     demo: &Demo,
-    imported: &Imported,
-    secret: &WebhookSecret,
+    announced: &Announced<'_>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let listen = app.config().server.listen;
@@ -110,7 +125,7 @@ async fn serve(
             "listen on {listen}; if another `dev` runs there, give this one --listen 127.0.0.1:0"
         )
     })?;
-    announce(app, demo, imported, secret, &listener)?;
+    announce(app, demo, announced, &listener)?;
     let worker = app.worker(&stop)?;
     let chatting = async {
         if std::io::stdin().is_terminal() {
@@ -138,7 +153,12 @@ async fn serve(
 }
 
 /// Admit the engine and the skills, and store the agent.
-async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
+async fn import(
+    app: &App,
+    demo: &Demo,
+    dev: &Dev,
+    model: Option<&DevModel>,
+) -> anyhow::Result<Imported> {
     let folder = dev.workspace.clone();
     let bounds = Bounds::of(app.config());
     let workspace: Workspace =
@@ -175,7 +195,7 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         time_zone: "UTC".to_owned(),
         runtime_config: BTreeMap::new(),
         secrets_ref: vec![demo.token_ref.clone()],
-        models: AgentModels::default(),
+        models: model.map(DevModel::models).transpose()?.unwrap_or_default(),
     };
     let import = Import {
         agent,
@@ -216,6 +236,38 @@ async fn admit(
     Ok(admitted)
 }
 
+/// What is said at the start.
+struct Announced<'a> {
+    imported: &'a Imported,
+    model: Option<&'a DevModel>,
+    secret: &'a WebhookSecret,
+}
+
+/// Store the model's key, where it is another than the stored one.
+async fn import_key(app: &App, demo: &Demo, model: &DevModel) -> anyhow::Result<()> {
+    let Some((name, value)) = model.key.clone() else {
+        return Ok(());
+    };
+    let (tenant, key, nonce) = (
+        demo.tenant_id.clone(),
+        app.master_key.clone(),
+        app.ids.bytes()?,
+    );
+    let stored: Result<(), SecretError> = app
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                let active = secrets::active(tx, &key, &tenant, &name).await?;
+                if active.map(SecretValue::from) != Some(value.clone().into()) {
+                    secrets::import(tx, &key, &tenant, &name, &value, nonce).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    Ok(stored?)
+}
+
 /// Store the demo bot: a made-up token that a Bot API double accepts, and a webhook secret that
 /// follows from this state folder's master key, so that it stays the same.
 async fn bot(app: &App, demo: &Demo) -> anyhow::Result<WebhookSecret> {
@@ -253,10 +305,14 @@ async fn bot(app: &App, demo: &Demo) -> anyhow::Result<WebhookSecret> {
 fn announce(
     app: &App,
     demo: &Demo,
-    imported: &Imported,
-    secret: &WebhookSecret,
+    announced: &Announced<'_>,
     listener: &TcpListener,
 ) -> anyhow::Result<()> {
+    let Announced {
+        imported,
+        model,
+        secret,
+    } = announced;
     let address = listener.local_addr()?;
     let prefix = app.config().server.path_prefix.as_str();
     let mut out = std::io::stdout().lock();
@@ -271,6 +327,13 @@ fn announce(
         "  workspace  {} documents and {} skills changed since the last start",
         imported.documents, imported.skills
     )?;
+    match model {
+        Some(model) => writeln!(out, "  model      {model}")?,
+        None => writeln!(
+            out,
+            "  model      none; set OPENAI_API_KEY or OPENAI_BASE_URL (and OPENAI_MODEL) to talk to one"
+        )?,
+    }
     let url = app.config().database.url.to_string();
     writeln!(
         out,

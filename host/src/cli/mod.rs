@@ -6,6 +6,7 @@ mod chat;
 mod client;
 mod config;
 mod dev;
+mod dev_model;
 mod hidden;
 mod logging;
 mod print;

@@ -58,7 +58,11 @@ impl Scope {
         grants: Grants,
         config: BTreeMap<String, String>,
     ) -> Self {
-        let log = CallLog::new(&session.limits, session.log_budget.clone());
+        let log = CallLog::new(
+            &session.limits,
+            session.log_budget.clone(),
+            session.redactor.clone(),
+        );
         Self {
             session,
             owner,

@@ -14,7 +14,7 @@ use super::session::Session;
 use super::state::CallState;
 use super::stop::Stop;
 use super::turn::{TurnEnd, TurnFailure, TurnInput};
-use super::{Grants, deserialize};
+use super::{Grants, deserialize, redacted};
 use crate::config::Limits;
 use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome, ToolError};
 use crate::egress::Egress;
@@ -241,13 +241,18 @@ impl ComponentHost {
         let (outcome, word) = match end.answer {
             // A lookup of a tool may have found the lease gone after the engine's last call.
             _ if session.lost_lease() => (Err(TurnFailure::LeaseLost), ReceiptOutcome::Cancelled),
-            Ok(Ok(())) => (Ok(session.take_overlay().await), ReceiptOutcome::Ok),
+            Ok(Ok(())) => {
+                let overlay = session.take_overlay().await;
+                let overlay = redacted::overlay(&session.redactor, overlay);
+                (Ok(overlay), ReceiptOutcome::Ok)
+            }
             Ok(Err(error)) => (Err(error.into()), ReceiptOutcome::GuestError),
             Err(failure) => {
                 let word = failure.outcome();
                 (Err(failure.into()), word)
             }
         };
+        let outcome = outcome.map_err(|failure| redacted::failure(&session.redactor, failure));
         let receipt = end.cost.receipt(Invocation::Engine, engine.digest(), word);
         let mut receipts = vec![receipt];
         receipts.append(&mut session.changes().receipts);

@@ -3,6 +3,7 @@
 use super::text::plain;
 use crate::config::Limits;
 use crate::domain::ReceiptLine;
+use crate::egress::Redactor;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,15 +46,17 @@ struct Lines {
     lines_limit: usize,
     line_bytes: usize,
     budget: LogBudget,
+    redactor: Redactor,
     lines: Vec<ReceiptLine>,
     dropped: u32,
     last_words: String,
 }
 
 impl CallLog {
-    pub(super) fn new(limits: &Limits, budget: LogBudget) -> Self {
+    pub(super) fn new(limits: &Limits, budget: LogBudget, redactor: Redactor) -> Self {
         Self(Arc::new(Mutex::new(Lines {
             budget,
+            redactor,
             lines_limit: usize::try_from(limits.log_lines).unwrap_or(usize::MAX),
             line_bytes: usize::try_from(limits.log_line_bytes).unwrap_or(usize::MAX),
             lines: Vec::new(),
@@ -70,7 +73,7 @@ impl CallLog {
             log.dropped = log.dropped.saturating_add(1);
             return;
         }
-        let text = plain(text, log.line_bytes);
+        let text = plain(&log.redactor.redact(text), log.line_bytes);
         if !log.budget.take(&text) {
             log.dropped = log.dropped.saturating_add(1);
             return;
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     fn log(limits: &Limits) -> CallLog {
-        CallLog::new(limits, LogBudget::new(limits))
+        CallLog::new(limits, LogBudget::new(limits), Redactor::default())
     }
 
     #[test]
@@ -136,8 +139,8 @@ mod tests {
         };
         let budget = LogBudget::new(&limits);
         let (one, other) = (
-            CallLog::new(&limits, budget.clone()),
-            CallLog::new(&limits, budget),
+            CallLog::new(&limits, budget.clone(), Redactor::default()),
+            CallLog::new(&limits, budget, Redactor::default()),
         );
         one.line("info", "four");
         other.line("info", "five!");

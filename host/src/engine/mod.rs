@@ -40,6 +40,7 @@ mod log;
 mod lookups;
 mod meter;
 mod models;
+mod redacted;
 mod runtime;
 mod schema;
 mod session;

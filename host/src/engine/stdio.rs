@@ -140,6 +140,7 @@ impl AsyncWrite for Captured {
 mod tests {
     use super::*;
     use crate::config::Limits;
+    use crate::egress::Redactor;
     use crate::engine::log::LogBudget;
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
             log_line_bytes: 8,
             ..Limits::default()
         };
-        let log = CallLog::new(&limits, LogBudget::new(&limits));
+        let log = CallLog::new(&limits, LogBudget::new(&limits), Redactor::default());
         let stream = Captured::error(log.clone());
         stream.accept(b"one\ntw");
         stream.accept(b"o\n\n0123456789abcdef\nthe rest");

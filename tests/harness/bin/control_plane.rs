@@ -23,7 +23,6 @@ async fn main() -> anyhow::Result<()> {
     out.flush()?;
     drop(out);
     let stop = CancellationToken::new();
-    let (served, led) = tokio::join!(app.serve(listener, stop.clone()), app.lead(stop.clone())?);
-    led.context("lead")?;
+    let (served, ()) = tokio::join!(app.serve(listener, stop.clone()), app.lead(stop.clone())?);
     served.context("serve HTTP")
 }

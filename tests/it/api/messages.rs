@@ -1,6 +1,6 @@
 //! Messages over HTTP: accepted once, within their bounds; given up and replayed.
 
-use agent_factory::control::{ClaimRequest, ControlPlane as _, Failure};
+use agent_factory::control::{ClaimRequest, Failure};
 use agent_factory::domain::Pool;
 use agent_factory::identity::TokenScope;
 use agent_factory_tests::api::Served;
@@ -117,6 +117,7 @@ async fn give_up(factory: &Factory) {
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     };
     let claims = control.claim(request).await.expect("a claim");
     let failure = Failure::Permanent {

@@ -103,7 +103,11 @@ pub(crate) fn message(text: &str) -> HistoryMessage {
 
 impl Fixture {
     pub(crate) async fn new(limits: Limits) -> Self {
-        let host = ComponentHost::new(limits, signer().verifier(), egress()).unwrap();
+        Self::with_egress(limits, egress()).await
+    }
+
+    pub(crate) async fn with_egress(limits: Limits, egress: Egress) -> Self {
+        let host = ComponentHost::new(limits, signer().verifier(), egress).unwrap();
         Self {
             engine: host.load_engine(&hostile_engine().artifact).await.unwrap(),
             skill: host.load_skill(&hostile_skill().artifact).await.unwrap(),

@@ -7,7 +7,7 @@ use agent_factory::control::{
 use agent_factory::domain::{
     Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
     KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
-    Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult,
+    Reply, Role, SecretValue, TraceId, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -56,9 +56,11 @@ prop_compose! {
         (agent_key, message_id) in (id(), id()),
         token in any::<[u8; 16]>(),
         fence in any::<i64>(),
+        trace in any::<[u8; 16]>(),
     ) -> Lease {
         let token = LeaseToken::from_random(token);
-        Lease { pool, tenant_id, conversation_id, agent_key, message_id, token, fence: Fence(fence) }
+        let trace_id = TraceId::from_random(trace);
+        Lease { pool, tenant_id, conversation_id, agent_key, message_id, token, fence: Fence(fence), trace_id }
     }
 }
 
@@ -252,7 +254,8 @@ proptest! {
     fn deliveries_survive_the_way(lane in lane(), lease_for in duration(), sent in sent(), chat_id: i64, body: String) {
         through(&sent);
         let channel = Channel::Telegram { bot_id: "1".parse().expect("an id"), chat_id, topic_id: None };
-        let delivery = Delivery { outbox_id: "out_1".parse().expect("an id"), channel, body, attempt: 1 };
+        let trace_id = TraceId::from_random([7; 16]);
+        let delivery = Delivery { outbox_id: "out_1".parse().expect("an id"), trace_id, channel, body, attempt: 1 };
         through(&delivery);
         let bot_token = Some(SecretValue::from("5ec12e7".to_owned()));
         let batch = DeliveryBatch { lane, lease_for, deliveries: vec![delivery], bot_token };

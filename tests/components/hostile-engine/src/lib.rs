@@ -107,6 +107,22 @@ impl Guest for HostileEngine {
                 let outcome = memory::append(rest);
                 answer(&turn, &format!("{outcome:?}"));
             }
+            // `ask BODY`: what the first model answers, event by event.
+            "ask" => answer(&turn, &ask(rest).join(" ")),
+            "ask-quietly" => answer(&turn, &ask(rest).pop().unwrap_or_default()),
+            "ask-and-drop" => {
+                let endpoint = model::endpoints().remove(0);
+                let first = endpoint.open(rest).map(|exchange| exchange.next().is_ok());
+                answer(&turn, &format!("{first:?}"));
+            }
+            // `ask-times COUNT BODY`: the last event of each answer.
+            "ask-times" => {
+                let (count, body) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                let count = count.parse::<u32>().unwrap_or(0);
+                let lasts: Vec<_> = (0..count).filter_map(|_| ask(body).pop()).collect();
+                answer(&turn, &lasts.join(" "));
+            }
+            "log" => logging::log(logging::Level::Info, rest),
             "models" => answer(&turn, &model::endpoints().len().to_string()),
             // `reply-files COUNT BYTES`: files whose names have so many bytes.
             "reply-files" => {
@@ -221,6 +237,31 @@ impl Guest for HostileEngine {
             other => return Err(TurnError::Permanent(format!("no command {other:?}"))),
         }
         Ok(())
+    }
+}
+
+/// The data of each event, then `end` or the error.
+fn ask(body: &str) -> Vec<String> {
+    let Some(endpoint) = model::endpoints().into_iter().next() else {
+        return vec!["no model".to_owned()];
+    };
+    let exchange = match endpoint.open(body) {
+        Ok(exchange) => exchange,
+        Err(error) => return vec![format!("{error:?}")],
+    };
+    let mut events = Vec::new();
+    loop {
+        match exchange.next() {
+            Ok(Some(event)) => events.push(event.data),
+            Ok(None) => events.push("end".to_owned()),
+            Err(error) => events.push(format!("{error:?}")),
+        }
+        if events
+            .last()
+            .is_some_and(|last| last == "end" || last.starts_with("Error::"))
+        {
+            return events;
+        }
     }
 }
 
