@@ -14,7 +14,7 @@ use agent_factory::queue::{self, Enqueue, EnqueueError, MessageState, MessageSta
 use agent_factory::store::{ClockSource, Db, StoreError, Topic};
 use agent_factory::workspace::{self, AdmittedSkill, Agent, Import, Workspace};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,7 @@ const MASTER_KEY: &str = "7e5700000000000000000000000000000000000000000000000000
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
     app: App,
+    url: String,
     _folder: Option<tempfile::TempDir>,
     _database: Option<postgres::Database>,
 }
@@ -43,8 +44,19 @@ impl Factory {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
         Self {
-            app: open(&url, settings).await,
+            app: open(&url, settings, built::program()).await,
+            url,
             _folder: Some(folder),
+            _database: None,
+        }
+    }
+
+    /// Another process on the same database: nothing is cached in it, and it has no program to compile with.
+    pub async fn cold(&self) -> Self {
+        Self {
+            app: open(&self.url, &[], "/nonexistent/agent-factory".into()).await,
+            url: self.url.clone(),
+            _folder: None,
             _database: None,
         }
     }
@@ -53,7 +65,8 @@ impl Factory {
     pub async fn postgres() -> Option<Self> {
         let database = postgres::Database::create().await?;
         Some(Self {
-            app: open(database.url(), &[]).await,
+            app: open(database.url(), &[], built::program()).await,
+            url: database.url().to_owned(),
             _folder: None,
             _database: Some(database),
         })
@@ -260,7 +273,7 @@ impl Drop for AtWork {
     }
 }
 
-async fn open(url: &str, settings: &[(&str, &str)]) -> App {
+async fn open(url: &str, settings: &[(&str, &str)], program: PathBuf) -> App {
     let usual = [
         ("database.url", url),
         ("limits.engine_slots", "4"),
@@ -274,7 +287,7 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
         .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
         .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
     let config = Config::load(None, environment).expect("a configuration");
-    let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+    let app = App::open(config, ClockSource::Test, Ids::seeded(1), program);
     app.await.expect("a factory")
 }
 

@@ -1,6 +1,7 @@
 //! What the integration tests stand on.
 
 pub mod built;
+pub mod compiled;
 pub mod database;
 pub mod dev;
 pub mod factory;

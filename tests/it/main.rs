@@ -4,6 +4,7 @@ mod architecture;
 mod crash;
 mod engine;
 mod flow;
+mod languages;
 mod outbox;
 mod queue;
 mod readme;

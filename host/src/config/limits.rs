@@ -147,9 +147,9 @@ impl Default for Limits {
             memory_append_bytes: 8 << 10,
             memory_hits: 20,
             output_tokens: 8_192,
-            component_bytes: 32 << 20,
+            component_bytes: 64 << 20,
             component_cache_bytes: 512 << 20,
-            compile_ms: 60_000,
+            compile_ms: 180_000,
             compile_memory_bytes: 2 << 30,
         }
     }

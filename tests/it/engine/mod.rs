@@ -6,6 +6,6 @@ mod compiler;
 mod fixture;
 mod isolation;
 mod limits;
-mod lookups;
+pub(crate) mod lookups;
 mod tools;
 mod turns;

@@ -72,8 +72,7 @@ impl Language {
     fn require(self) -> Result<(), Missing> {
         match self {
             Self::JavaScript => {
-                let node = "const [a] = process.versions.node.split('.'); \
-                    process.exit(a >= 20 ? 0 : 1)";
+                let node = "process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)";
                 if !runs("node", &["-e", node]) {
                     return Err(Missing("there is no Node.js 20 or newer"));
                 }
