@@ -15,7 +15,7 @@ async fn it_lists_the_tools_and_calls_one_that_is_written_in_rust() {
     let (overlay, receipts) = stage
         .turn(r#"/call calculator__calculate {"expression":"6 * 7"}"#)
         .await;
-    assert_eq!(overlay.reply.expect("a reply").text, "42");
+    assert_eq!(overlay.reply.expect("a reply").text, "6 * 7 = 42");
     assert_eq!(overlay.history.len(), 1, "what it said");
     let [engine, tool] = receipts.as_slice() else {
         panic!("two invocations, two receipts");
