@@ -2,7 +2,7 @@
 //!
 //! Tests pass [`Ids::seeded`] and get the same ids in every run; the product passes [`Ids::system`].
 
-use crate::domain::{LeaseToken, MessageId, OutboxId, WorkerId};
+use crate::domain::{LeaderId, LeaseToken, MessageId, OutboxId, TokenId, WorkerId};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,6 +83,22 @@ impl Ids {
     /// As [`Ids::bytes`].
     pub fn worker(&self) -> Result<WorkerId, NoRandomness> {
         Ok(WorkerId::from_random(self.bytes()?))
+    }
+
+    /// A new leader's id.
+    ///
+    /// # Errors
+    /// As [`Ids::bytes`].
+    pub fn leader(&self) -> Result<LeaderId, NoRandomness> {
+        Ok(LeaderId::from_random(self.bytes()?))
+    }
+
+    /// A new API token's id.
+    ///
+    /// # Errors
+    /// As [`Ids::bytes`].
+    pub fn token(&self) -> Result<TokenId, NoRandomness> {
+        Ok(TokenId::from_random(self.bytes()?))
     }
 
     /// A new lease's token.

@@ -12,6 +12,10 @@ pub mod state;
 pub mod outbox;
 pub mod reply;
 
+// Beside the way: loops of which one runs, whatever the number of processes.
+pub mod leader;
+pub mod maintenance;
+
 // What they stand on, and what puts them together.
 pub mod domain;
 pub mod store;
@@ -20,5 +24,6 @@ pub mod artifacts;
 pub mod workspace;
 pub mod config;
 pub mod clock;
+pub mod api;
 pub mod app;
 pub mod cli;

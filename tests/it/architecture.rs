@@ -5,10 +5,11 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     (
         "cli",
         &[
+            "api",
             "app",
             "artifacts",
             "engine",
@@ -23,17 +24,35 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     (
         "app",
         &[
+            "api",
             "artifacts",
             "control",
             "engine",
             "hydration",
-            "ingress",
+            "leader",
+            "maintenance",
             "outbox",
             "queue",
             "reply",
             "secrets",
             "store",
             "worker",
+        ],
+    ),
+    (
+        "api",
+        &[
+            "artifacts",
+            "control",
+            "engine",
+            "identity",
+            "ingress",
+            "outbox",
+            "queue",
+            "secrets",
+            "state",
+            "store",
+            "workspace",
         ],
     ),
     // Enqueue only: a webhook reaches no engine and no reply.
@@ -55,6 +74,12 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "store",
         ],
     ),
+    (
+        "maintenance",
+        &["hydration", "leader", "outbox", "queue", "state"],
+    ),
+    // What it leads, it does not know.
+    ("leader", &["store"]),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
     ("hydration", &["queue", "state", "store"]),

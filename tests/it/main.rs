@@ -1,10 +1,13 @@
 //! The integration tests, one binary.
 
+mod api;
 mod architecture;
 mod crash;
 mod engine;
 mod flow;
+mod identity;
 mod languages;
+mod leader;
 mod outbox;
 mod queue;
 mod readme;

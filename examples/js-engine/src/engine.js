@@ -9,7 +9,7 @@ export const adapter = {
     try {
       const endpoint = endpoints().find((endpoint) => endpoint.api() === 'openai-chat');
       const reply = answer(turn) ?? (endpoint ? chat(turn, endpoint) : echo(turn));
-      turn.append({ role: 'assistant', parts: [{ tag: 'text', val: reply }], atMilliseconds: 0n });
+      turn.append({ role: 'assistant', parts: [{ tag: 'text', val: reply }] });
       turn.reply({ text: reply, files: [] });
     } catch (thrown) {
       throw turnError(thrown);

@@ -41,8 +41,8 @@ function runTools(turn, content, calls) {
   if (content) asked.unshift({ tag: 'text', val: content });
   const results = turn.callTools(requests).map((val) => ({ tag: 'tool-result', val }));
   return [
-    { role: 'assistant', parts: asked, atMilliseconds: 0n },
-    { role: 'user', parts: results, atMilliseconds: 0n },
+    { role: 'assistant', parts: asked },
+    { role: 'user', parts: results },
   ];
 }
 

@@ -67,9 +67,9 @@ export const toolbox = {
   // The host has checked the arguments against the tool's schema.
   call(call) {
     try {
-      const tool = tools.find(({ name }) => name === call.tool);
-      if (!tool) throw ToolError.invalidArguments(`there is no tool ${call.tool}`);
-      const { text, structured } = tool.run(JSON.parse(call.arguments));
+      const tool = tools.find(({ name }) => name === call.tool());
+      if (!tool) throw ToolError.invalidArguments(`there is no tool ${call.tool()}`);
+      const { text, structured } = tool.run(JSON.parse(call.arguments()));
       return {
         content: [{ tag: 'text', val: text }],
         structured: structured && JSON.stringify(structured),

@@ -8,6 +8,7 @@ import text
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.imports import key_value, types
+from wit_world.imports.tool_calls import ToolCall
 from wit_world.imports.types import Content_Text, Hints, Tool, ToolOutput
 
 TEXT = {
@@ -46,11 +47,11 @@ class Toolbox(exports.Toolbox):
     def tools(self) -> list[Tool]:
         return [MEASURE, WRITTEN]
 
-    def call(self, call) -> ToolOutput:
+    def call(self, call: ToolCall) -> ToolOutput:
         # The host has checked the arguments against the tool's schema.
-        arguments = json.loads(call.arguments)
+        arguments = json.loads(call.arguments())
         try:
-            match call.tool:
+            match call.tool():
                 case "measure":
                     return measure(arguments["text"])
                 case "written":

@@ -18,8 +18,8 @@ impl<T: ExportSkill> toolbox::Guest for T {
     }
 
     fn call(call: toolbox::ToolCall) -> Result<Output, ToolError> {
-        let context = Context::new(call.idempotency_key);
-        T::SKILL.call(&context, &call.tool, &call.arguments)
+        let (tool, arguments) = (call.tool(), call.arguments());
+        T::SKILL.call(&Context::of(call), &tool, &arguments)
     }
 }
 

@@ -5,12 +5,13 @@
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::{
+    blobs::agent_factory::guest::blobs::Blob,
     engine::agent_factory::guest::turns::Turn,
-    skill::agent_factory::guest::{config, key_value, logging, memory},
+    skill::agent_factory::guest::{config, key_value, logging, memory, tool_calls::ToolCall},
 };
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::{
     FakeTurn as Turn,
-    fakes::{config, key_value, logging, memory},
+    fakes::{Blob, ToolCall, config, key_value, logging, memory},
 };

@@ -1,7 +1,9 @@
 //! A function as the host calls it.
 
+use crate::host;
 use crate::types::{Hints, Output, Tool, ToolError};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// What [`tool`](macro@crate::tool) makes of a function.
@@ -25,27 +27,40 @@ pub trait ToolFunction {
 }
 
 /// The call at hand. A tool that wants it takes a `&Context` beside its arguments.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Context {
-    idempotency_key: String,
+    held: host::ToolCall,
+    idempotency_key: OnceCell<String>,
 }
 
 impl Context {
-    /// The call that has this idempotency key.
-    #[cfg_attr(
-        not(target_arch = "wasm32"),
-        doc = "\n\nMade by the host, and in tests by [`Host::call`](crate::testing::Host::call)."
-    )]
+    pub(crate) fn of(held: host::ToolCall) -> Self {
+        Self {
+            held,
+            idempotency_key: OnceCell::new(),
+        }
+    }
+
+    /// A call of a test, with this idempotency key and a minute to run. Most tests have theirs made by
+    /// [`Host::call`](crate::testing::Host::call).
+    #[cfg(not(target_arch = "wasm32"))]
     #[must_use]
     pub fn new(idempotency_key: String) -> Self {
-        Self { idempotency_key }
+        Self::of(host::ToolCall { idempotency_key })
     }
 
     /// Made by the host, the same for every attempt of the same call: pass it on to services that
     /// can drop repeats, or keep it beside what the call made.
     #[must_use]
     pub fn idempotency_key(&self) -> &str {
-        &self.idempotency_key
+        self.idempotency_key
+            .get_or_init(|| self.held.idempotency_key())
+    }
+
+    /// Wall clock left for this call, in milliseconds.
+    #[must_use]
+    pub fn milliseconds_left(&self) -> u32 {
+        self.held.milliseconds_left()
     }
 }
 

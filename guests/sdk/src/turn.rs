@@ -2,6 +2,7 @@
 
 use crate::host;
 use crate::types::{File, Output, Retry, Tool, ToolError};
+use std::fmt;
 
 pub use crate::bindings::engine::agent_factory::guest::turns::{
     HistoryPage, Message, Mode, Part, Reply, Role, Section, ToolRequest, ToolResult,
@@ -82,21 +83,30 @@ impl Turn {
     }
 
     /// Adds to the history; stored when the turn completes.
-    pub fn append(&self, message: &Message) {
-        self.held.append(message);
+    ///
+    /// # Errors
+    /// Over a limit of the host, which the text names: nothing is added, and the turn goes on.
+    pub fn append(&self, message: Message) -> Result<(), Refused> {
+        self.held.append(message).map_err(Refused)
     }
 
     /// What to send; a second call replaces the first, and a turn without a reply is silent.
-    pub fn reply(&self, reply: &Reply) {
-        self.held.reply(reply);
+    ///
+    /// # Errors
+    /// Over a limit of the host, which the text names: nothing is replaced, and the turn goes on.
+    pub fn reply(&self, reply: Reply) -> Result<(), Refused> {
+        self.held.reply(reply).map_err(Refused)
     }
 
     /// Replies in words, without files.
-    pub fn reply_text(&self, text: impl Into<String>) {
-        self.reply(&Reply {
+    ///
+    /// # Errors
+    /// As [`Turn::reply`].
+    pub fn reply_text(&self, text: impl Into<String>) -> Result<(), Refused> {
+        self.reply(Reply {
             text: text.into(),
             files: Vec::new(),
-        });
+        })
     }
 
     /// Runs a batch of tools, in parallel where the host allows; outcomes in the order of the
@@ -113,13 +123,32 @@ impl Turn {
     }
 }
 
+/// What the host did not take; says which limit it is over. With `?` in an engine it ends the turn
+/// for good, since another try would be refused too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl From<Refused> for TurnError {
+    fn from(refused: Refused) -> Self {
+        Self::Permanent(refused.0)
+    }
+}
+
 impl Message {
     /// The person says something; appended, its time is now.
     pub fn user(parts: Vec<Part>) -> Self {
         Self {
             role: Role::User,
             parts,
-            at_milliseconds: 0,
+            at_milliseconds: None,
         }
     }
 
@@ -128,7 +157,7 @@ impl Message {
         Self {
             role: Role::Assistant,
             parts,
-            at_milliseconds: 0,
+            at_milliseconds: None,
         }
     }
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+pub use crate::blob::Blob;
+
 /// The contract's name for JSON text.
 #[doc(hidden)]
 pub type Json = String;
@@ -52,8 +54,26 @@ pub struct File {
     pub name: Option<String>,
     /// As in an HTTP `Content-Type`, for example `image/png`.
     pub media_type: String,
-    /// The content itself.
-    pub bytes: Vec<u8>,
+    /// The content itself, kept by the host.
+    pub content: Blob,
+}
+
+impl File {
+    /// A file without a name.
+    pub fn new(media_type: impl Into<String>, content: impl Into<Blob>) -> Self {
+        Self {
+            name: None,
+            media_type: media_type.into(),
+            content: content.into(),
+        }
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
 }
 
 /// One piece of a tool's output.

@@ -120,8 +120,9 @@ async fn serve(
             Ok(())
         }
     };
-    let ((), served, chatted) = tokio::join!(
+    let ((), led, served, chatted) = tokio::join!(
         worker.run(stop.clone()),
+        app.lead(stop.clone()),
         async {
             let served = app.serve(listener, stop.clone()).await;
             stop.cancel();
@@ -129,6 +130,7 @@ async fn serve(
         },
         chatting
     );
+    led?;
     served.context("serve HTTP")?;
     chatted
 }

@@ -79,6 +79,8 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         queue::QUANTITIES,
         retry::QUANTITIES,
         lease::QUANTITIES,
+        super::leader::QUANTITIES,
+        super::maintenance::QUANTITIES,
         scaling::QUANTITIES,
         hydration::QUANTITIES,
         outbox::QUANTITIES,

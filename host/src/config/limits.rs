@@ -15,6 +15,7 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("limits.tool_cpu_ms", 1, 3_600_000, "milliseconds"),
     whole("limits.host_calls", 1, 10_000_000, "calls"),
     whole("limits.host_call_bytes", 1 << 10, 256 << 20, "bytes"),
+    whole("limits.blob_bytes", 0, 256 << 20, "bytes"),
     whole("limits.tool_rounds", 1, 1_000, "batches"),
     whole("limits.tool_batch", 1, 1_000, "tools"),
     whole("limits.tool_argument_bytes", 2, 64 << 20, "bytes"),
@@ -22,6 +23,7 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("limits.append_messages", 1, 10_000, "messages"),
     whole("limits.append_bytes", 1, 256 << 20, "bytes"),
     whole("limits.reply_bytes", 1, 1 << 20, "bytes"),
+    whole("limits.reply_file_bytes", 0, 64 << 20, "bytes"),
     whole("limits.log_lines", 0, 100_000, "lines"),
     whole("limits.log_line_bytes", 16, 1 << 20, "bytes"),
     whole("limits.log_bytes", 0, 64 << 20, "bytes"),
@@ -66,8 +68,11 @@ pub struct Limits {
     pub tool_cpu_ms: u64,
     /// Calls from one component call to the host's capabilities (WASI is not counted).
     pub host_calls: u32,
-    /// What one call to the host may copy out of the guest, bytes.
+    /// What one call to the host may copy out of the guest, bytes; a read of a blob copies no more
+    /// into it.
     pub host_call_bytes: u64,
+    /// Contents of the blobs that one call of a component made and still holds, bytes.
+    pub blob_bytes: u64,
     /// Batches of tools in one turn.
     pub tool_rounds: u32,
     /// Tools in one batch.
@@ -82,6 +87,8 @@ pub struct Limits {
     pub append_bytes: u64,
     /// The text of one reply with the names and media types of its files, bytes.
     pub reply_bytes: u64,
+    /// Contents of the files of one reply, bytes.
+    pub reply_file_bytes: u64,
     /// Lines in one receipt; those beyond are dropped and counted.
     pub log_lines: u32,
     /// One line in a receipt, bytes; a longer one is cut.
@@ -129,6 +136,7 @@ impl Default for Limits {
             tool_cpu_ms: 5_000,
             host_calls: 10_000,
             host_call_bytes: 4 << 20,
+            blob_bytes: 8 << 20,
             tool_rounds: 16,
             tool_batch: 16,
             tool_argument_bytes: 256 << 10,
@@ -136,6 +144,7 @@ impl Default for Limits {
             append_messages: 200,
             append_bytes: 2 << 20,
             reply_bytes: 64 << 10,
+            reply_file_bytes: 4 << 20,
             log_lines: 200,
             log_line_bytes: 4_096,
             log_bytes: 256 << 10,

@@ -14,8 +14,10 @@ mod environment;
 mod error;
 mod hydration;
 mod keys;
+mod leader;
 mod lease;
 mod limits;
+mod maintenance;
 mod outbox;
 mod provider;
 mod queue;
@@ -33,8 +35,10 @@ pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;
 pub use keys::variable_of;
+pub use leader::Leader;
 pub use lease::Lease;
 pub use limits::Limits;
+pub use maintenance::Maintenance;
 pub use outbox::Outbox;
 pub use provider::{Provider, ProviderKind};
 pub use queue::Queue;
@@ -69,6 +73,10 @@ pub struct Config {
     pub retry: Retry,
     /// How long a worker owns what it claimed.
     pub lease: Lease,
+    /// How long one process leads the singleton loops.
+    pub leader: Leader,
+    /// What the leading process clears away.
+    pub maintenance: Maintenance,
     /// How many workers there should be.
     pub scaling: Scaling,
     /// What starts and stops workers.

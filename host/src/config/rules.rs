@@ -50,6 +50,16 @@ const RULES: &[Rule] = &[
         "a lease must not outlive its own cap",
     ),
     at_most(
+        "lease.stale_after_ms",
+        "maintenance.workers_ms",
+        "a worker must count as gone before it is forgotten",
+    ),
+    at_most(
+        "lease.max_total_ms",
+        "maintenance.snapshots_ms",
+        "a turn may ask for its snapshot while its lease lasts",
+    ),
+    at_most(
         "limits.turn_ms",
         "lease.max_total_ms",
         "the longest turn must fit into a lease",

@@ -104,6 +104,14 @@ text_id!(
     WorkerId, "a worker id", 128, "A-Z, a-z, 0-9, -, _ and .", is_name
 );
 text_id!(
+    /// One life of one process that stands for the lead of the singleton loops.
+    LeaderId, "a leader id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
+);
+text_id!(
+    /// One API token, by a name that opens nothing.
+    TokenId, "a token id", 64, "A-Z, a-z, 0-9, -, _ and .", is_name
+);
+text_id!(
     /// A set of machines that serves some agents and no others.
     Pool, "a pool", 64, "a-z, 0-9 and -", is_slug
 );
@@ -140,7 +148,9 @@ macro_rules! made_id {
 
 made_id!(MessageId, "msg");
 made_id!(OutboxId, "out");
+made_id!(TokenId, "tok");
 made_id!(WorkerId, "wrk");
+made_id!(LeaderId, "ldr");
 
 impl Default for Pool {
     fn default() -> Self {

@@ -11,6 +11,7 @@ mod message;
 mod payload;
 mod prompt;
 mod receipt;
+mod secret_value;
 mod state;
 mod time;
 mod tool;
@@ -18,14 +19,15 @@ mod tool;
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
 pub use ids::{
-    AgentKey, BotId, ConversationId, DocumentPath, IdError, MessageId, OutboxId, Pool, SecretRef,
-    SkillName, TenantId, WorkerId,
+    AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
+    SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{Fence, Lease, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
 pub use receipt::{Invocation, Receipt, ReceiptLine, ReceiptOutcome};
+pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};

@@ -1,4 +1,5 @@
 use super::SkillName;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -109,9 +110,9 @@ pub struct File {
     pub name: Option<String>,
     /// As in `Content-Type`.
     pub media_type: String,
-    /// The bytes; base64 in JSON.
+    /// The bytes; base64 in JSON. A clone shares them.
     #[serde(with = "base64_bytes")]
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// One piece of a tool's output.
@@ -166,15 +167,17 @@ pub enum ToolError {
 mod base64_bytes {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
+    use bytes::Bytes;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     pub(super) fn serialize<S: Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
         out.serialize_str(&STANDARD.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
         STANDARD
             .decode(String::deserialize(from)?)
+            .map(Bytes::from)
             .map_err(D::Error::custom)
     }
 }

@@ -1,14 +1,17 @@
 //! One call of one component: a fresh store, every limit, and a receipt at the end.
 
-use super::bindings::v0_1::{EnginePre, SkillPre, adapter, toolbox, types};
-use super::capabilities::TurnHandle;
+use super::bindings::v0_1::{EnginePre, SkillPre, adapter, types};
+use super::bindings::{tool_error_from_guest, tool_output_from_guest};
+use super::capabilities::{ToolCall, TurnHandle};
 use super::dispatcher::Scope;
 use super::meter::CpuMeter;
 use super::state::CallState;
 use super::stop::Stop;
 use super::trap;
 use crate::config::Limits;
-use crate::domain::{Digest, Invocation, Receipt, ReceiptLine, ReceiptOutcome};
+use crate::domain::{
+    Digest, Invocation, Receipt, ReceiptLine, ReceiptOutcome, ToolError, ToolOutput,
+};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store};
@@ -78,16 +81,20 @@ impl Work for RunTurn<'_> {
 /// Run a tool.
 pub(super) struct CallTool<'a> {
     pub(super) skill: &'a SkillPre<CallState>,
-    pub(super) call: toolbox::ToolCall,
+    pub(super) call: ToolCall,
 }
 
 impl Work for CallTool<'_> {
-    type Answer = Result<types::ToolOutput, types::ToolError>;
+    type Answer = Result<ToolOutput, ToolError>;
 
     async fn run(self, store: &mut Store<CallState>) -> wasmtime::Result<Self::Answer> {
+        let call = store.data_mut().table.push(self.call)?;
         let world = self.skill.instantiate_async(&mut *store).await?;
         let toolbox = world.agent_factory_guest_toolbox();
-        toolbox.call_call(store, &self.call).await
+        Ok(match toolbox.call_call(&mut *store, call).await? {
+            Ok(output) => Ok(tool_output_from_guest(&mut store.data_mut().table, output)?),
+            Err(error) => Err(tool_error_from_guest(error)),
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! The files of `capabilities` translate between the guest's types and these, and call
 //! [`Scope::call`]; so counting is done once, and a recording of a turn has one place to be made.
 
+use super::capabilities::BlobBudget;
 use super::log::CallLog;
 use super::session::Session;
 use super::stop::Stop;
@@ -38,6 +39,8 @@ pub(super) struct Scope {
     pub(super) config: BTreeMap<String, String>,
     /// Its log.
     pub(super) log: CallLog,
+    /// What its blobs take.
+    pub(super) blobs: BlobBudget,
     /// Names the call: the same for every attempt.
     id: String,
     host_calls: u32,
@@ -59,6 +62,7 @@ impl Scope {
             grants,
             config,
             log,
+            blobs: BlobBudget::default(),
             id,
             host_calls: 0,
             writes: 0,

@@ -38,7 +38,7 @@ pub(super) fn page(
 /// How many of the last messages have together at most `bytes` bytes; at least one.
 fn fitting(messages: &[HistoryMessage], bytes: u64) -> usize {
     let fitting = messages.iter().rev().scan(0_u64, |total, message| {
-        *total = total.saturating_add(size::of_message(message));
+        *total = total.saturating_add(size::in_page(message));
         (*total <= bytes).then_some(())
     });
     fitting.count().max(1)

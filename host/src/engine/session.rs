@@ -133,6 +133,14 @@ impl Session {
         Duration::from_millis(self.limits.turn_ms).saturating_sub(self.started.elapsed())
     }
 
+    /// When a tool call that begins now is ended, at the latest.
+    pub(super) fn deadline_of_tool(&self) -> Instant {
+        let now = Instant::now();
+        let tool = Duration::from_millis(self.limits.tool_ms);
+        let left = self.time_left().min(tool);
+        now.checked_add(left).unwrap_or(now)
+    }
+
     /// Note that the lease is gone, and end everything that runs for this turn.
     pub(super) fn lose_lease(&self) -> Stop {
         self.lease_lost.store(true, Ordering::SeqCst);

@@ -1,5 +1,6 @@
 //! What the store of one call holds.
 
+use super::capabilities::DeniedHttp;
 use super::dispatcher::Scope;
 use super::limiter::MemoryLimiter;
 use super::meter::CpuMeter;
@@ -22,6 +23,8 @@ pub(super) struct CallState {
     pub(super) cpu: CpuMeter,
     /// Host objects the guest holds handles of.
     pub(super) table: ResourceTable,
+    /// Outgoing requests.
+    pub(super) http: DeniedHttp,
     wasi: WasiCtx,
     streams: [Captured; 2],
 }
@@ -51,6 +54,7 @@ impl CallState {
         let mut store = Store::new(
             engine,
             Self {
+                http: DeniedHttp::new(scope.log.clone()),
                 scope,
                 memory: MemoryLimiter::new(limits),
                 cpu,

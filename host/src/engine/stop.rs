@@ -49,6 +49,13 @@ impl Stop {
         ))
     }
 
+    pub(super) fn blobs(limits: &Limits) -> Self {
+        Self::Exhausted(format!(
+            "the component holds blobs of more than {} bytes that it made (blob_bytes)",
+            limits.blob_bytes
+        ))
+    }
+
     pub(super) fn handles(limits: &Limits) -> Self {
         Self::Exhausted(format!(
             "the component holds more than {} resources (handles)",

@@ -106,7 +106,7 @@ mod tests {
         let file = || File {
             name: Some(nul()),
             media_type: nul(),
-            bytes: vec![0],
+            bytes: vec![0].into(),
         };
         let output = ToolOutput {
             content: vec![Content::Text(nul()), Content::File(file())],
@@ -139,7 +139,11 @@ mod tests {
         });
         let stored = serde_json::to_string(&reply).unwrap();
         assert!(!stored.contains("u0000"), "{stored}");
-        assert_eq!(reply.files[0].bytes, [0], "contents are bytes, not text");
+        assert_eq!(
+            reply.files[0].bytes[..],
+            [0],
+            "contents are bytes, not text"
+        );
     }
 
     #[test]

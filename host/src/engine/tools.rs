@@ -1,7 +1,7 @@
 //! Batches of tool calls, for the engine of a turn.
 
-use super::bindings::v0_1::toolbox;
 use super::call::{self, Budget, CallFailure, CallTool};
+use super::capabilities::ToolCall;
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
 use super::log::cut;
@@ -197,17 +197,18 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
     );
     let work = CallTool {
         skill: skill.component.pre(),
-        call: toolbox::ToolCall {
-            tool: call.tool.to_string(),
+        call: ToolCall {
+            tool: call.tool.clone(),
             arguments: call.arguments,
             idempotency_key: call.key,
+            deadline: session.deadline_of_tool(),
         },
     };
     let budget = Budget::tool(&session.limits);
     let end = call::run(host.engine(), budget, scope, &session.cancel, work).await;
     let (outcome, word) = match end.answer {
-        Ok(Ok(output)) => accept(&session.limits, output.into()),
-        Ok(Err(error)) => refuse(&session.limits, error.into()),
+        Ok(Ok(output)) => accept(&session.limits, output),
+        Ok(Err(error)) => refuse(&session.limits, error),
         Err(failure) => {
             let word = failure.outcome();
             let error = match failure {
@@ -234,6 +235,14 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
 fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
     if let Some(error) = too_large(limits, size::of_output(&output)) {
         return (Err(error), ReceiptOutcome::Exhausted);
+    }
+    let files = size::files_of_output(&output);
+    if files > size::FILES {
+        let text = format!(
+            "the tool's output has {files} files, more than {}",
+            size::FILES
+        );
+        return (Err(ToolError::Exhausted(text)), ReceiptOutcome::Exhausted);
     }
     let json = output
         .structured

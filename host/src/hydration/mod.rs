@@ -12,7 +12,7 @@ mod snapshot;
 mod sql;
 
 pub use bundle::{Bundle, HydrateError, hydrate};
-pub use snapshot::{Built, Snapshot, SnapshotSection, SnapshotSkill, stored};
+pub use snapshot::{Built, Snapshot, SnapshotSection, SnapshotSkill, prune_snapshots, stored};
 
 /// How much of an agent goes into its prompt, and how much history into a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]

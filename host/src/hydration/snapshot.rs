@@ -3,6 +3,7 @@ use crate::domain::{AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, To
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The form of what is below, and of the prompt. Another form makes new snapshots of unchanged agents.
 const FORMAT: &str = "snapshot 1";
@@ -71,8 +72,24 @@ impl Built {
     pub async fn store(&self, tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
         let now = tx.now().await?;
         sql::snapshot_put(tx, lease, now, self.digest, &self.body).await?;
-        sql::snapshot_point(tx, lease, self.digest, self.content_version).await
+        sql::snapshot_point(tx, lease, self.digest, self.content_version).await?;
+        sql::snapshots_supersede(tx, lease, now).await
     }
+}
+
+/// Forget snapshots that have not been any agent's current one for `superseded` or longer, at most `most`; answers how
+/// many. A turn asks for the snapshot its bundle named while its lease lasts: `superseded` is no shorter than the longest
+/// lease.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn prune_snapshots(
+    tx: &mut Tx,
+    superseded: Duration,
+    most: u32,
+) -> Result<u64, StoreError> {
+    let before = tx.now().await?.minus(superseded);
+    sql::snapshots_prune(tx, before, most).await
 }
 
 /// The agent's current snapshot, built now where something has changed since the last one: its documents, its skills,

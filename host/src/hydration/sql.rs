@@ -2,7 +2,7 @@
 
 use super::SnapshotSkill;
 use crate::domain::{Digest, DocumentPath, Lease, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
 /// Dated notes that are read to build a prompt.
@@ -142,7 +142,7 @@ pub(super) async fn snapshot_put(
     const PUT: &str = "
         INSERT INTO hydration_snapshots (tenant_id, digest, agent_key, body, built_at)
         VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (tenant_id, digest) DO UPDATE SET built_at = excluded.built_at";
+        ON CONFLICT (tenant_id, digest) DO UPDATE SET built_at = excluded.built_at, superseded_at = NULL";
     const PRUNE: &str = "
         DELETE FROM hydration_snapshots
         WHERE tenant_id = $1 AND agent_key = $2 AND digest NOT IN (
@@ -194,6 +194,55 @@ pub(super) async fn snapshot_point(
             .map(drop)
     })?;
     Ok(())
+}
+
+/// From now on, the agent's snapshots other than its current one are kept only for turns that know of them.
+pub(super) async fn snapshots_supersede(
+    tx: &mut Tx,
+    lease: &Lease,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE hydration_snapshots SET superseded_at = $3
+        WHERE tenant_id = $1 AND agent_key = $2 AND superseded_at IS NULL AND digest <> COALESCE((
+            SELECT snapshot_digest FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2), '')";
+    on_tx!(tx, |conn| {
+        sqlx::query(SQL)
+            .bind(&lease.tenant_id)
+            .bind(&lease.agent_key)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(drop)
+    })?;
+    Ok(())
+}
+
+/// Forget snapshots superseded before a moment, of any agent; answers how many. The current one of an agent stays,
+/// whatever is noted of it: a turn that makes it current again has its row locked.
+pub(super) async fn snapshots_prune(
+    tx: &mut Tx,
+    before: Timestamp,
+    most: u32,
+) -> Result<u64, StoreError> {
+    const SQL: Sql = Sql {
+        sqlite: "
+        DELETE FROM hydration_snapshots WHERE (tenant_id, digest) IN (
+            SELECT tenant_id, digest FROM hydration_snapshots
+            WHERE superseded_at IS NOT NULL AND superseded_at <= $1 ORDER BY superseded_at LIMIT $2)",
+        postgres: "
+        DELETE FROM hydration_snapshots WHERE (tenant_id, digest) IN (
+            SELECT tenant_id, digest FROM hydration_snapshots
+            WHERE superseded_at IS NOT NULL AND superseded_at <= $1 ORDER BY superseded_at LIMIT $2
+            FOR UPDATE SKIP LOCKED)",
+    };
+    let statement = tx.sql(SQL);
+    Ok(on_tx!(tx, |conn| sqlx::query(statement)
+        .bind(before)
+        .bind(i64::from(most))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
 }
 
 pub(super) async fn snapshot_body(

@@ -17,7 +17,7 @@
 //! - [`claim`]: give due conversations to a worker, tenants in turn.
 //! - [`start`], [`check`], [`heartbeat`]: what a worker does while it holds one.
 //! - [`complete`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
-//! - [`sweep`]: what time does by itself: falling due, leases that end.
+//! - [`sweep`], [`prune_workers`]: what time does by itself: falling due, leases that end, workers that never came back.
 //! - [`resume`], [`redrive`]: what a person does.
 //! - [`stats`], [`message_status`]: what a person, an app and the scheduler read.
 
@@ -29,6 +29,7 @@ mod hold;
 mod lease;
 mod payload;
 mod policy;
+mod prune;
 mod redrive;
 mod rows;
 mod settle;
@@ -45,6 +46,7 @@ pub use hold::{hold, resume};
 pub use lease::{LeaseError, Started, check, start};
 pub use payload::payload;
 pub use policy::{LONGEST_RETRY_AFTER, Policy, Priority, Retry, RetryPolicy};
+pub use prune::prune_workers;
 pub use redrive::redrive;
 pub use settle::{FailOutcome, Settled, complete, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};

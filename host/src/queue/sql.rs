@@ -338,6 +338,16 @@ pub const WORKER_CLAIMS: &str = "
 pub const WORKER_BEATS: &str =
     "UPDATE workers SET load = $2, heartbeat_at = $3 WHERE worker_id = $1";
 
+/// Workers not heard of since $1, at most $2.
+pub const PRUNE_WORKERS: Sql = Sql {
+    sqlite: "
+    DELETE FROM workers WHERE worker_id IN (
+        SELECT worker_id FROM workers WHERE heartbeat_at <= $1 ORDER BY heartbeat_at LIMIT $2)",
+    postgres: "
+    DELETE FROM workers WHERE worker_id IN (
+        SELECT worker_id FROM workers WHERE heartbeat_at <= $1 ORDER BY heartbeat_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+};
+
 /// What a lease is compared with, to read under it. $1 tenant, $2 conversation, $3 the message the lease is for.
 pub const LOOK: &str = "
     SELECT c.agent_key, c.lease_token, c.fence, c.lease_until, c.message_id AS leased_message_id,

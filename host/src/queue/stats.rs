@@ -80,7 +80,7 @@ pub async fn stats(tx: &mut Tx, scope: &Scope) -> Result<QueueStats, StoreError>
 pub async fn next_change(tx: &mut Tx, topic: Topic) -> Result<Option<Duration>, StoreError> {
     let now = tx.now().await?;
     let sql = match topic {
-        Topic::Queue | Topic::Settled => sql::NEXT_TURN,
+        Topic::Queue | Topic::Settled | Topic::Leadership => sql::NEXT_TURN,
         Topic::Outbox => sql::NEXT_DELIVERY,
     };
     let moment: Option<Timestamp> = on_tx!(tx, |conn| sqlx::query_scalar(sql)

@@ -209,6 +209,24 @@ pub async fn forget_calls(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// Forget the calls of messages that are settled and did not come by their settlement: those that a sweep gave up.
+/// At most of `most` messages; answers how many writes were forgotten. Walks the calls of messages in flight.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn prune_calls(tx: &mut Tx, most: u32) -> Result<u64, StoreError> {
+    const SQL: &str = "
+        DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
+            SELECT DISTINCT c.tenant_id, c.message_id FROM key_value_calls c
+            JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+            WHERE m.status IN ('done', 'dead_letter') LIMIT $1)";
+    Ok(on_tx!(tx, |conn| sqlx::query(SQL)
+        .bind(i64::from(most))
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected()))?)
+}
+
 /// Turns of other conversations write the agent's scope too: what is read here is what is written over, and the keys
 /// that are counted are all there are.
 async fn of_the_agent_alone(tx: &mut Tx, lease: &Lease, owner: &KvOwner) -> Result<(), StoreError> {

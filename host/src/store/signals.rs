@@ -11,13 +11,16 @@ pub enum Topic {
     Outbox,
     /// A message was settled or a reply delivered: for those who wait for an answer.
     Settled,
+    /// Somebody gave the lead of the singleton loops up.
+    Leadership,
 }
 
-const TOPICS: usize = 3;
+const TOPICS: usize = 4;
 
 impl Topic {
     /// All of them.
-    pub(super) const ALL: [Self; TOPICS] = [Self::Queue, Self::Outbox, Self::Settled];
+    pub(super) const ALL: [Self; TOPICS] =
+        [Self::Queue, Self::Outbox, Self::Settled, Self::Leadership];
 
     /// As it is called where processes tell each other.
     pub(super) const fn name(self) -> &'static str {
@@ -25,6 +28,7 @@ impl Topic {
             Self::Queue => "queue",
             Self::Outbox => "outbox",
             Self::Settled => "settled",
+            Self::Leadership => "leadership",
         }
     }
 }
@@ -41,11 +45,12 @@ impl Default for Signals {
 
 impl Signals {
     fn sender(&self, topic: Topic) -> &watch::Sender<u64> {
-        let [queue, outbox, settled] = &*self.0;
+        let [queue, outbox, settled, leadership] = &*self.0;
         match topic {
             Topic::Queue => queue,
             Topic::Outbox => outbox,
             Topic::Settled => settled,
+            Topic::Leadership => leadership,
         }
     }
 

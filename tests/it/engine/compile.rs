@@ -14,7 +14,7 @@ fn refused(kind: ComponentKind, text: &str) -> String {
 #[test]
 fn a_skill_is_described_without_any_capability() {
     let tools = &hostile_skill().tools;
-    assert_eq!(tools.len(), 24);
+    assert_eq!(tools.len(), 28);
     assert_eq!(tools[0].name.as_str(), "echo");
     assert!(
         tools.iter().all(|tool| tool.title.is_none()),
@@ -112,11 +112,11 @@ fn an_unknown_import_is_named_with_what_may_be_imported() {
     };
     let text = refused(
         ComponentKind::Skill,
-        &with_import("wasi:http/outgoing-handler@0.2.0"),
+        &with_import("wasi:keyvalue/store@0.2.0"),
     );
     assert!(
         text.starts_with(
-            "the component imports wasi:http/outgoing-handler@0.2.0, which a skill cannot have"
+            "the component imports wasi:keyvalue/store@0.2.0, which a skill cannot have"
         ),
         "{text}"
     );

@@ -3,7 +3,7 @@
 use super::fixture::{Fixture, message};
 use super::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::{MemoryHit, ReceiptOutcome};
+use agent_factory::domain::{File, HistoryMessage, MemoryHit, Part, ReceiptOutcome};
 use agent_factory::engine::{Grants, TurnFailure};
 use std::sync::Arc;
 
@@ -114,9 +114,10 @@ async fn host_calls() {
     assert!(end.outcome.is_ok(), "{:?}", end.outcome);
     assert_eq!(end.receipts[0].host_calls, 10);
     assert_exhausted(&fixture, "call-host 11", "10 times (host_calls)").await;
-    let within = fixture.reply(r#"tool hostile__call_host {"n":10}"#).await;
+    // Two more to learn which tool it is, and its arguments.
+    let within = fixture.reply(r#"tool hostile__call_host {"n":8}"#).await;
     assert!(within.contains("ok called"), "{within}");
-    let beyond = fixture.reply(r#"tool hostile__call_host {"n":11}"#).await;
+    let beyond = fixture.reply(r#"tool hostile__call_host {"n":9}"#).await;
     assert!(beyond.contains("host_calls"), "{beyond}");
 }
 
@@ -227,12 +228,13 @@ async fn appended_messages() {
     .await;
     let overlay = fixture.turn("append 5").await.outcome.unwrap();
     assert_eq!(overlay.history.len(), 5);
-    assert_exhausted(
-        &fixture,
-        "append 6",
-        "5 messages to the history (append_messages)",
-    )
-    .await;
+    // The turn goes on, and says what was refused.
+    let beyond = fixture.turn("append 6").await.outcome.unwrap();
+    assert_eq!(beyond.history.len(), 5);
+    assert_eq!(
+        beyond.reply.unwrap().text,
+        "refused: one turn appends at most 5 messages to the history (append_messages)"
+    );
 }
 
 #[tokio::test]
@@ -244,12 +246,13 @@ async fn appended_bytes() {
     })
     .await;
     assert!(fixture.turn("append-bytes 1000").await.outcome.is_ok());
-    assert_exhausted(
-        &fixture,
-        "append-bytes 1001",
-        "1128 bytes to the history (append_bytes)",
-    )
-    .await;
+    let beyond = fixture.turn("append-bytes 1001").await.outcome.unwrap();
+    assert!(beyond.history.is_empty());
+    assert_eq!(
+        beyond.reply.unwrap().text,
+        "refused: one turn appends at most 1128 bytes to the history, and this would make 1129 \
+         (append_bytes)"
+    );
 }
 
 #[tokio::test]
@@ -260,12 +263,10 @@ async fn reply_bytes() {
     })
     .await;
     assert_eq!(fixture.reply("reply-bytes 100").await.len(), 100);
-    assert_exhausted(
-        &fixture,
-        "reply-bytes 101",
-        "101 bytes, more than 100 (reply_bytes)",
-    )
-    .await;
+    assert_eq!(
+        fixture.reply("reply-bytes 101").await,
+        "refused: the reply has 101 bytes, more than 100 (reply_bytes)"
+    );
 }
 
 #[tokio::test]
@@ -373,7 +374,8 @@ async fn empty_parts_are_not_free() {
     })
     .await;
     assert!(fixture.turn("append-empty 10").await.outcome.is_ok());
-    assert_exhausted(&fixture, "append-empty 11", "(append_bytes)").await;
+    let beyond = fixture.reply("append-empty 11").await;
+    assert!(beyond.contains("(append_bytes)"), "{beyond}");
 }
 
 #[tokio::test]
@@ -385,14 +387,159 @@ async fn files_of_a_reply() {
     .await;
     let overlay = fixture.turn("reply-files 16 200").await.outcome.unwrap();
     assert_eq!(overlay.reply.unwrap().files.len(), 16);
-    assert_exhausted(&fixture, "reply-files 17 1", "17 files, more than 16").await;
-    assert_exhausted(&fixture, "reply-files 1 201", "201 bytes, more than 200").await;
+    let beyond = fixture.reply("reply-files 17 1").await;
+    assert!(beyond.ends_with("17 files, more than 16"), "{beyond}");
+    let beyond = fixture.reply("reply-files 1 201").await;
+    assert!(beyond.ends_with("201 bytes, more than 200"), "{beyond}");
     let fixture = with(Limits {
         reply_bytes: 16 * (200 + 3) - 1,
         ..Limits::default()
     })
     .await;
-    assert_exhausted(&fixture, "reply-files 16 200", "(reply_bytes)").await;
+    let beyond = fixture.reply("reply-files 16 200").await;
+    assert!(beyond.ends_with("(reply_bytes)"), "{beyond}");
+}
+
+#[tokio::test]
+async fn contents_of_the_files_of_a_reply() {
+    let fixture = with(Limits {
+        reply_file_bytes: 3_000,
+        ..Limits::default()
+    })
+    .await;
+    let overlay = fixture.turn("reply-file-bytes 3 1000").await;
+    let reply = overlay.outcome.unwrap().reply.unwrap();
+    let sizes: Vec<usize> = reply.files.iter().map(|file| file.bytes.len()).collect();
+    assert_eq!(sizes, [1_000; 3], "handles of one blob count each");
+    let beyond = fixture.reply("reply-file-bytes 3 1001").await;
+    assert_eq!(
+        beyond,
+        "refused: the files of the reply have 3003 bytes, more than 3000 (reply_file_bytes)"
+    );
+}
+
+#[tokio::test]
+async fn files_of_a_message() {
+    let fixture = with(Limits {
+        // A file has 64 for the part, 3 for its type, and its contents.
+        append_bytes: 64 + 2 * (64 + 3 + 1_000),
+        ..Limits::default()
+    })
+    .await;
+    let overlay = fixture.turn("append-files 2 1000").await.outcome.unwrap();
+    assert_eq!(overlay.history[0].parts.len(), 2);
+    let beyond = fixture.reply("append-files 2 1001").await;
+    assert!(beyond.contains("(append_bytes)"), "{beyond}");
+    let fixture = with(Limits::default()).await;
+    let overlay = fixture.turn("append-files 64 1").await.outcome.unwrap();
+    assert_eq!(overlay.history[0].parts.len(), 64);
+    let beyond = fixture.reply("append-files 65 1").await;
+    assert_eq!(beyond, "refused: the message has 65 files, more than 64");
+}
+
+#[tokio::test]
+async fn files_of_a_tool() {
+    let fixture = with(Limits {
+        // 64 for the piece, 3 for its type, and the contents.
+        tool_output_bytes: 64 + 3 + 1_000,
+        ..Limits::default()
+    })
+    .await;
+    let within = fixture.reply(r#"tool hostile__big_file {"n":1000}"#).await;
+    assert_eq!(within, "call-1: ok 1000 bytes");
+    let beyond = fixture.reply(r#"tool hostile__big_file {"n":1001}"#).await;
+    assert!(beyond.contains("(tool_output_bytes)"), "{beyond}");
+    let fixture = with(Limits::default()).await;
+    let end = fixture.turn(r#"tool hostile__many_files {"n":64}"#).await;
+    assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Ok);
+    let end = fixture.turn(r#"tool hostile__many_files {"n":65}"#).await;
+    assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Exhausted);
+    let reply = end.outcome.unwrap().reply.unwrap().text;
+    assert!(reply.contains("65 files, more than 64"), "{reply}");
+}
+
+#[tokio::test]
+async fn blobs_that_a_call_holds() {
+    let fixture = with(Limits {
+        blob_bytes: 2_000_000,
+        ..Limits::default()
+    })
+    .await;
+    assert_eq!(fixture.reply("blobs 2").await, "2 blobs");
+    assert_exhausted(
+        &fixture,
+        "blobs 3",
+        "2000000 bytes that it made (blob_bytes)",
+    )
+    .await;
+    let dropped = fixture.reply("blobs-dropped 5").await;
+    assert_eq!(
+        dropped, "5000000 bytes",
+        "what is given back does not count"
+    );
+}
+
+#[tokio::test]
+async fn one_read_of_a_blob() {
+    let fixture = with(Limits::default()).await;
+    assert_eq!(fixture.reply("read-blob 0 10").await, "0123456789");
+    assert_eq!(fixture.reply("read-blob 8 10").await, "89");
+    assert_eq!(fixture.reply("read-blob 10 10").await, "");
+    assert_eq!(
+        fixture
+            .reply("read-blob 18446744073709551615 4294967295")
+            .await,
+        ""
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_the_history_brings_handles_and_no_contents() {
+    let mut fixture = with(Limits {
+        host_call_bytes: 100_000,
+        ..Limits::default()
+    })
+    .await;
+    let attachment = |size: usize| HistoryMessage {
+        parts: vec![Part::File(File {
+            name: None,
+            media_type: "image/png".to_owned(),
+            bytes: vec![7; size].into(),
+        })],
+        ..message("")
+    };
+    fixture.history = vec![attachment(5_000_000), attachment(3_000_000)];
+    let end = fixture.turn("history-files").await;
+    // Far more than one call may carry, and than the guest could hold.
+    assert_eq!(
+        end.outcome.unwrap().reply.unwrap().text,
+        "[5000000, 3000000] read Some(100000)"
+    );
+    assert!(end.receipts[0].memory_peak_bytes < 3_000_000);
+}
+
+#[tokio::test]
+async fn time_left_of_a_tool() {
+    let left = |limits: Limits| async {
+        let fixture = with(limits).await;
+        let reply = fixture.reply("tool hostile__time_left {}").await;
+        let left = reply.strip_prefix("call-1: ok ").map(str::parse::<u64>);
+        left.unwrap().unwrap()
+    };
+    let tool = left(Limits {
+        tool_ms: 20_000,
+        ..Limits::default()
+    });
+    assert!((1..=20_000).contains(&tool.await));
+    let turn = left(Limits {
+        turn_ms: 10_000,
+        tool_ms: 20_000,
+        ..Limits::default()
+    });
+    assert!(
+        (1..=10_000).contains(&turn.await),
+        "no more than the turn has"
+    );
 }
 
 #[tokio::test]

@@ -198,6 +198,31 @@ async fn a_guest_sees_nothing_of_the_machine() {
 }
 
 #[tokio::test]
+async fn a_request_without_a_grant_is_denied_and_opens_no_socket() {
+    let fixture = Fixture::new(Limits::default()).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let end = fixture
+        .turn(&format!(r#"tool hostile__http {{"text":"{address}"}}"#))
+        .await;
+    let reply = end.outcome.unwrap().reply.unwrap().text;
+    assert_eq!(reply, "call-1: ok ErrorCode::HttpRequestDenied");
+    let connection = listener.accept().unwrap_err();
+    assert_eq!(connection.kind(), std::io::ErrorKind::WouldBlock);
+    let log = &end.receipts[1].log;
+    let denial = format!("needs a grant for GET of host {address}, path /secret,");
+    assert!(
+        log.iter().any(|line| line.text.contains(&denial)),
+        "{log:?}"
+    );
+    assert!(
+        log.iter().all(|line| !line.text.contains("hunter2")),
+        "a query is not logged"
+    );
+}
+
+#[tokio::test]
 async fn a_panic_message_survives_a_full_log() {
     let fixture = Fixture::new(Limits {
         log_lines: 10,

@@ -42,7 +42,7 @@ async fn an_engine_sees_the_bundle() {
     let text = fixture.reply("describe").await;
     assert_eq!(
         text,
-        "msg_1 attempt 1 mode Mode::Main prompt [\"SOUL.md\"] tools 24 rounds 16 tokens 8192 in time true"
+        "msg_1 attempt 1 mode Mode::Main prompt [\"SOUL.md\"] tools 28 rounds 16 tokens 8192 in time true"
     );
     fixture.history = ["one", "two", "three"].map(message).to_vec();
     assert_eq!(fixture.reply("history 2").await, "two,three|one");
@@ -87,14 +87,17 @@ async fn a_trap_carries_the_guests_own_words() {
 }
 
 #[tokio::test]
+async fn an_opaque_part_that_is_not_json_is_not_appended() {
+    let fixture = Fixture::new(Limits::default()).await;
+    let overlay = fixture.turn("append-bad-json").await.outcome.unwrap();
+    assert!(overlay.history.is_empty());
+    let text = overlay.reply.unwrap().text;
+    assert_eq!(text, "refused: an opaque part is not JSON");
+}
+
+#[tokio::test]
 async fn misuse_of_the_host_ends_the_turn_and_says_how() {
     let fixture = Fixture::new(Limits::default()).await;
-    assert!(
-        fixture
-            .failure("append-bad-json")
-            .await
-            .contains("opaque part that is not JSON")
-    );
     assert!(
         fixture
             .failure("bad-cursor")

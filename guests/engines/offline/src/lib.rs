@@ -44,7 +44,8 @@ const CALL_ID: &str = "call-1";
 /// Runs one turn to its end.
 ///
 /// # Errors
-/// [`TurnError::Permanent`] where the host gives no result for a tool call.
+/// [`TurnError::Permanent`] where the host gives no result for a tool call, or its limits are too
+/// small for a short answer.
 #[agent_factory_sdk::engine]
 pub fn run(turn: &Turn) -> Result<(), TurnError> {
     match turn.mode() {
@@ -52,7 +53,7 @@ pub fn run(turn: &Turn) -> Result<(), TurnError> {
         Mode::Heartbeat | Mode::Flush => Ok(()),
         Mode::Compact => {
             let summary = voice::summary(history::count(turn));
-            turn.append(&Message::assistant(vec![Part::text(summary)]));
+            turn.append(Message::assistant(vec![Part::text(summary)]))?;
             Ok(())
         }
         Mode::Main | Mode::Group | Mode::Task | Mode::Subagent => answer(turn),
@@ -69,8 +70,8 @@ fn answer(turn: &Turn) -> Result<(), TurnError> {
         None => voice::small_talk(&persona, &input, history::count(turn), &tools),
     };
     let text = short::text(text, short::TEXT_BYTES_MAX);
-    turn.append(&Message::assistant(vec![Part::text(text.as_str())]));
-    turn.reply_text(text);
+    turn.append(Message::assistant(vec![Part::text(text.as_str())]))?;
+    turn.reply_text(text)?;
     Ok(())
 }
 
@@ -81,7 +82,7 @@ fn use_tool(turn: &Turn, persona: &Persona, command: &Command<'_>) -> Result<Str
         name: command.tool.name.clone(),
         arguments: arguments::of(&command.tool.input_schema, command.rest),
     };
-    turn.append(&Message::assistant(vec![request.clone().into()]));
+    turn.append(Message::assistant(vec![request.clone().into()]))?;
     let Some(result) = turn.call_tools(&[request]).into_iter().next() else {
         let reason = format!(
             "the host gave no result for a call of {}",
@@ -90,7 +91,7 @@ fn use_tool(turn: &Turn, persona: &Persona, command: &Command<'_>) -> Result<Str
         return Err(TurnError::Permanent(reason));
     };
     let result = short::result(result);
-    turn.append(&Message::user(vec![result.clone().into()]));
+    turn.append(Message::user(vec![result.clone().into()]))?;
     Ok(match result.outcome {
         Ok(output) => voice::answered(persona, &output),
         Err(error) => voice::refused(persona, &command.tool.name, &error),

@@ -47,7 +47,7 @@ fn output(output: Output) -> Output {
                 true => Content::File(file),
                 false => Content::Text(format!(
                     "[a file of {} bytes is not kept]",
-                    file.bytes.len()
+                    file.content.size()
                 )),
             },
         });
@@ -71,7 +71,8 @@ fn output(output: Output) -> Output {
 /// Whether there is room for a file, which is then taken.
 fn kept(file: &File, room: &mut usize) -> bool {
     let names = file.name.as_ref().map_or(0, String::len) + file.media_type.len();
-    match room.checked_sub(file.bytes.len() + names) {
+    let size = usize::try_from(file.content.size()).unwrap_or(usize::MAX);
+    match room.checked_sub(size.saturating_add(names)) {
         Some(left) => {
             *room = left;
             true
@@ -127,13 +128,7 @@ mod tests {
 
     #[test]
     fn files_are_kept_while_there_is_room_and_pieces_are_counted() {
-        let file = |bytes: usize| {
-            Content::File(File {
-                name: None,
-                media_type: "a/b".to_owned(),
-                bytes: vec![0; bytes - 3],
-            })
-        };
+        let file = |bytes: usize| Content::File(File::new("a/b", vec![0; bytes - 3]));
         let two = output(Output {
             content: vec![file(FILE_BYTES_MAX), file(4)],
             structured: None,

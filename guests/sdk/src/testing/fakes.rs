@@ -2,6 +2,61 @@
 
 use super::state::{self, State};
 use super::{Capability, Host, LogLine, TODAY};
+use std::rc::Rc;
+
+/// Bytes behind a handle, with the methods of the generated resource.
+#[derive(Debug)]
+pub(crate) struct Blob(Rc<[u8]>);
+
+impl Blob {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn read(&self, offset: u64, length: u32) -> Vec<u8> {
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        let take = usize::try_from(length).unwrap_or(usize::MAX);
+        self.0.iter().skip(skip).take(take).copied().collect()
+    }
+
+    pub(crate) fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+
+    /// Outside of WebAssembly no handle ever comes or goes.
+    #[expect(unsafe_code, reason = "as the generated resource has it")]
+    pub(crate) unsafe fn from_handle(_: u32) -> Self {
+        Self::new(&[])
+    }
+
+    pub(crate) fn take_handle(&self) -> u32 {
+        self.handle()
+    }
+
+    pub(crate) fn handle(&self) -> u32 {
+        u32::MAX
+    }
+}
+
+/// A call made by a test, with the methods of the generated resource.
+#[derive(Debug)]
+pub(crate) struct ToolCall {
+    pub(crate) idempotency_key: String,
+}
+
+impl ToolCall {
+    pub(crate) fn idempotency_key(&self) -> String {
+        self.idempotency_key.clone()
+    }
+
+    pub(crate) fn milliseconds_left(&self) -> u32 {
+        60_000
+    }
+}
 
 pub(crate) mod logging {
     use super::{LogLine, state};

@@ -66,12 +66,18 @@ impl FakeTurn {
         60_000
     }
 
-    pub(crate) fn append(&self, message: &Message) {
-        self.script.borrow_mut().appended.push(message.clone());
+    pub(crate) fn append(&self, message: Message) -> Result<(), String> {
+        let mut script = self.script.borrow_mut();
+        script.refused()?;
+        script.appended.push(message);
+        Ok(())
     }
 
-    pub(crate) fn reply(&self, reply: &Reply) {
-        self.script.borrow_mut().reply = Some(reply.clone());
+    pub(crate) fn reply(&self, reply: Reply) -> Result<(), String> {
+        let mut script = self.script.borrow_mut();
+        script.refused()?;
+        script.reply = Some(reply);
+        Ok(())
     }
 
     pub(crate) fn call_tools(&self, requests: &[ToolRequest]) -> Vec<ToolResult> {
@@ -105,6 +111,10 @@ impl FakeTurn {
 }
 
 impl Script {
+    fn refused(&mut self) -> Result<(), String> {
+        self.refusal.take().map_or(Ok(()), Err)
+    }
+
     fn answer_to(&self, request: &ToolRequest) -> Option<Answer> {
         let scripted = self
             .tools

@@ -16,7 +16,7 @@ use std::rc::Rc;
 ///
 /// #[agent_factory_sdk::engine]
 /// fn echo(turn: &Turn) -> Result<(), TurnError> {
-///     turn.reply_text(turn.input().to_text());
+///     turn.reply_text(turn.input().to_text())?;
 ///     Ok(())
 /// }
 ///
@@ -42,6 +42,7 @@ pub(super) struct Script {
     pub(super) appended: Vec<Message>,
     pub(super) reply: Option<Reply>,
     pub(super) progress: Vec<String>,
+    pub(super) refusal: Option<String>,
 }
 
 /// What a tool says to arguments in JSON text.
@@ -67,6 +68,7 @@ impl FakeTurn {
             appended: Vec::new(),
             reply: None,
             progress: Vec::new(),
+            refusal: None,
         };
         Self {
             script: Rc::new(RefCell::new(script)),
@@ -138,6 +140,13 @@ impl FakeTurn {
     #[must_use]
     pub fn with_tool_rounds(self, rounds: u32) -> Self {
         self.script.borrow_mut().tool_rounds_left = rounds;
+        self
+    }
+
+    /// Refuses the next message or reply, as the host does over a limit.
+    #[must_use]
+    pub fn with_refusal(self, why: &str) -> Self {
+        self.script.borrow_mut().refusal = Some(why.to_owned());
         self
     }
 

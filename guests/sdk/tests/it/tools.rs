@@ -79,11 +79,10 @@ enum Act {
 fn act(context: &Context, act: Act) -> Result<Output, ToolError> {
     match act {
         Act::Sit => Ok(Output::text(context.idempotency_key())),
-        Act::Jump { height: 0..=2 } => Ok(Output::default().with_file(File {
-            name: Some("jump.txt".to_owned()),
-            media_type: "text/plain".to_owned(),
-            bytes: b"!".to_vec(),
-        })),
+        Act::Jump { height: 0..=2 } => {
+            Ok(Output::default()
+                .with_file(File::new("text/plain", b"!".as_slice()).named("jump.txt")))
+        }
         Act::Jump { height } => Err(ToolError::Refused(format!("{height} is too high"))),
     }
 }
@@ -285,7 +284,7 @@ fn the_context_may_come_first_and_carries_the_key_of_the_call() {
 #[test]
 fn files_and_errors_come_through() {
     let jumped = call("act", json!({ "action": "jump", "height": 2 })).unwrap();
-    assert!(matches!(&jumped.content[..], [Content::File(file)] if file.bytes == b"!"));
+    assert!(matches!(&jumped.content[..], [Content::File(file)] if file.content.to_vec() == b"!"));
     let refused = call("act", json!({ "action": "jump", "height": 3 }));
     assert_eq!(refused, Err(ToolError::Refused("3 is too high".to_owned())));
 }

@@ -23,7 +23,7 @@ fn run(turn: &Turn) -> Result<(), TurnError> {
         turn.reply_text(match result.outcome {
             Ok(output) => output.to_text(),
             Err(error) => error.to_string(),
-        });
+        })?;
     }
     Ok(())
 }
@@ -82,6 +82,21 @@ fn a_failed_turn_says_what_should_happen_next() {
         run(&FakeTurn::new("").turn()),
         Err(TurnError::Permanent("no tool".to_owned()))
     );
+}
+
+#[test]
+fn what_the_host_refuses_is_the_engines_to_handle() {
+    let fake = FakeTurn::new("").with_refusal("the reply has 9 bytes, more than 8");
+    let turn = fake.turn();
+    let refused = turn.reply_text("too long!").unwrap_err();
+    assert_eq!(refused.to_string(), "the reply has 9 bytes, more than 8");
+    assert_eq!(
+        TurnError::from(refused.clone()),
+        TurnError::Permanent(refused.0)
+    );
+    assert_eq!(fake.sent(), None);
+    assert_eq!(turn.reply_text("shorter"), Ok(()));
+    assert_eq!(fake.reply_text().as_deref(), Some("shorter"));
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! Version 0.1's types to domain types and back.
 
 use super::v0_1::{adapter, turns, types};
-use crate::domain::Reply;
 use crate::domain::{
-    Content, File, Hints, HistoryMessage, Part, Role, Section, Timestamp, Tool, ToolError,
+    Content, File, Hints, HistoryMessage, Part, Reply, Role, Section, Timestamp, Tool, ToolError,
     ToolName, ToolOutput, ToolRequest, ToolResult, TurnMode,
 };
+use crate::engine::capabilities::Blob;
 use crate::engine::text::{REASON_BYTES, plain};
 use crate::engine::turn::TurnFailure;
 use std::time::Duration;
+use wasmtime::component::{ResourceTable, ResourceTableError};
 
 /// A tool whose name is none; says why.
 #[derive(Debug)]
@@ -50,65 +51,71 @@ impl types::Tool {
     }
 }
 
-impl From<types::File> for File {
-    fn from(file: types::File) -> Self {
-        Self {
-            name: file.name,
-            media_type: file.media_type,
-            bytes: file.bytes,
-        }
-    }
+/// A handle that the guest gave is one of its table, or the host has a bug.
+type Converted<T> = Result<T, ResourceTableError>;
+
+fn file_from_guest(table: &mut ResourceTable, file: types::File) -> Converted<File> {
+    Ok(File {
+        name: file.name,
+        media_type: file.media_type,
+        bytes: table.delete(file.content)?.into_bytes(),
+    })
 }
 
-impl From<File> for types::File {
-    fn from(file: File) -> Self {
-        Self {
-            name: file.name,
-            media_type: file.media_type,
-            bytes: file.bytes,
-        }
-    }
+/// Takes a place in the table: an error where it is full.
+fn file_to_guest(table: &mut ResourceTable, file: File) -> Converted<types::File> {
+    Ok(types::File {
+        name: file.name,
+        media_type: file.media_type,
+        content: table.push(Blob::shared(file.bytes))?,
+    })
 }
 
-impl From<types::ToolOutput> for ToolOutput {
-    fn from(output: types::ToolOutput) -> Self {
-        let content = |content| match content {
+/// What a tool answered. Takes the handles of its files out of the table.
+pub(in crate::engine) fn tool_output_from_guest(
+    table: &mut ResourceTable,
+    output: types::ToolOutput,
+) -> Converted<ToolOutput> {
+    let content = output.content.into_iter().map(|content| {
+        Ok(match content {
             types::Content::Text(text) => Content::Text(text),
-            types::Content::File(file) => Content::File(file.into()),
-        };
-        Self {
-            content: output.content.into_iter().map(content).collect(),
-            structured: output.structured,
-        }
-    }
+            types::Content::File(file) => Content::File(file_from_guest(table, file)?),
+        })
+    });
+    Ok(ToolOutput {
+        content: content.collect::<Converted<_>>()?,
+        structured: output.structured,
+    })
 }
 
-impl From<ToolOutput> for types::ToolOutput {
-    fn from(output: ToolOutput) -> Self {
-        let content = |content| match content {
+fn tool_output_to_guest(
+    table: &mut ResourceTable,
+    output: ToolOutput,
+) -> Converted<types::ToolOutput> {
+    let content = output.content.into_iter().map(|content| {
+        Ok(match content {
             Content::Text(text) => types::Content::Text(text),
-            Content::File(file) => types::Content::File(file.into()),
-        };
-        Self {
-            content: output.content.into_iter().map(content).collect(),
-            structured: output.structured,
-        }
-    }
+            Content::File(file) => types::Content::File(file_to_guest(table, file)?),
+        })
+    });
+    Ok(types::ToolOutput {
+        content: content.collect::<Converted<_>>()?,
+        structured: output.structured,
+    })
 }
 
-impl From<types::ToolError> for ToolError {
-    fn from(error: types::ToolError) -> Self {
-        match error {
-            types::ToolError::InvalidArguments(text) => Self::InvalidArguments(text),
-            types::ToolError::NotConfigured(text) => Self::NotConfigured(text),
-            types::ToolError::Refused(text) => Self::Refused(text),
-            types::ToolError::RetryAfter(retry) => Self::RetryAfter {
-                after: Duration::from_millis(u64::from(retry.milliseconds)),
-                reason: plain(&retry.reason, REASON_BYTES),
-            },
-            types::ToolError::Exhausted(text) => Self::Exhausted(text),
-            types::ToolError::Failed(text) => Self::Failed(text),
-        }
+/// Why a tool gave no output.
+pub(in crate::engine) fn tool_error_from_guest(error: types::ToolError) -> ToolError {
+    match error {
+        types::ToolError::InvalidArguments(text) => ToolError::InvalidArguments(text),
+        types::ToolError::NotConfigured(text) => ToolError::NotConfigured(text),
+        types::ToolError::Refused(text) => ToolError::Refused(text),
+        types::ToolError::RetryAfter(retry) => ToolError::RetryAfter {
+            after: Duration::from_millis(u64::from(retry.milliseconds)),
+            reason: plain(&retry.reason, REASON_BYTES),
+        },
+        types::ToolError::Exhausted(text) => ToolError::Exhausted(text),
+        types::ToolError::Failed(text) => ToolError::Failed(text),
     }
 }
 
@@ -148,74 +155,103 @@ impl From<ToolRequest> for turns::ToolRequest {
     }
 }
 
-impl From<turns::ToolResult> for ToolResult {
-    fn from(result: turns::ToolResult) -> Self {
-        Self {
-            id: result.id,
-            outcome: result.outcome.map(Into::into).map_err(Into::into),
-        }
-    }
+fn tool_result_from_guest(
+    table: &mut ResourceTable,
+    result: turns::ToolResult,
+) -> Converted<ToolResult> {
+    Ok(ToolResult {
+        id: result.id,
+        outcome: match result.outcome {
+            Ok(output) => Ok(tool_output_from_guest(table, output)?),
+            Err(error) => Err(tool_error_from_guest(error)),
+        },
+    })
 }
 
-impl From<ToolResult> for turns::ToolResult {
-    fn from(result: ToolResult) -> Self {
-        Self {
-            id: result.id,
-            outcome: result.outcome.map(Into::into).map_err(Into::into),
-        }
-    }
+/// What became of a tool call. Its files take places in the table.
+pub(in crate::engine) fn tool_result_to_guest(
+    table: &mut ResourceTable,
+    result: ToolResult,
+) -> Converted<turns::ToolResult> {
+    Ok(turns::ToolResult {
+        id: result.id,
+        outcome: match result.outcome {
+            Ok(output) => Ok(tool_output_to_guest(table, output)?),
+            Err(error) => Err(error.into()),
+        },
+    })
 }
 
-impl From<turns::Part> for Part {
-    fn from(part: turns::Part) -> Self {
-        match part {
-            turns::Part::Text(text) => Self::Text(text),
-            turns::Part::File(file) => Self::File(file.into()),
-            turns::Part::ToolRequest(request) => Self::ToolRequest(request.into()),
-            turns::Part::ToolResult(result) => Self::ToolResult(result.into()),
-            turns::Part::Opaque(json) => Self::Opaque(json),
-        }
-    }
+fn part_from_guest(table: &mut ResourceTable, part: turns::Part) -> Converted<Part> {
+    Ok(match part {
+        turns::Part::Text(text) => Part::Text(text),
+        turns::Part::File(file) => Part::File(file_from_guest(table, file)?),
+        turns::Part::ToolRequest(request) => Part::ToolRequest(request.into()),
+        turns::Part::ToolResult(result) => Part::ToolResult(tool_result_from_guest(table, result)?),
+        turns::Part::Opaque(json) => Part::Opaque(json),
+    })
 }
 
-impl From<Part> for turns::Part {
-    fn from(part: Part) -> Self {
-        match part {
-            Part::Text(text) => Self::Text(text),
-            Part::File(file) => Self::File(file.into()),
-            Part::ToolRequest(request) => Self::ToolRequest(request.into()),
-            Part::ToolResult(result) => Self::ToolResult(result.into()),
-            Part::Opaque(json) => Self::Opaque(json),
-        }
-    }
+fn part_to_guest(table: &mut ResourceTable, part: Part) -> Converted<turns::Part> {
+    Ok(match part {
+        Part::Text(text) => turns::Part::Text(text),
+        Part::File(file) => turns::Part::File(file_to_guest(table, file)?),
+        Part::ToolRequest(request) => turns::Part::ToolRequest(request.into()),
+        Part::ToolResult(result) => turns::Part::ToolResult(tool_result_to_guest(table, result)?),
+        Part::Opaque(json) => turns::Part::Opaque(json),
+    })
 }
 
-/// A message a guest wrote: when, is the host's to say.
-impl From<turns::Message> for HistoryMessage {
-    fn from(message: turns::Message) -> Self {
-        Self {
-            role: match message.role {
-                turns::Role::User => Role::User,
-                turns::Role::Assistant => Role::Assistant,
-            },
-            parts: message.parts.into_iter().map(Into::into).collect(),
-            at: None,
-        }
-    }
+/// A message a guest wrote: when, is the host's to say. Takes the handles of its files out of the
+/// table.
+pub(in crate::engine) fn message_from_guest(
+    table: &mut ResourceTable,
+    message: turns::Message,
+) -> Converted<HistoryMessage> {
+    let parts = message.parts.into_iter();
+    Ok(HistoryMessage {
+        role: match message.role {
+            turns::Role::User => Role::User,
+            turns::Role::Assistant => Role::Assistant,
+        },
+        parts: parts
+            .map(|part| part_from_guest(table, part))
+            .collect::<Converted<_>>()?,
+        at: None,
+    })
 }
 
-impl From<HistoryMessage> for turns::Message {
-    fn from(message: HistoryMessage) -> Self {
-        let at = message.at.map_or(0, Timestamp::as_millis);
-        Self {
-            role: match message.role {
-                Role::User => turns::Role::User,
-                Role::Assistant => turns::Role::Assistant,
-            },
-            parts: message.parts.into_iter().map(Into::into).collect(),
-            at_milliseconds: u64::try_from(at).unwrap_or(0),
-        }
-    }
+/// A message as an engine reads it. Its files take places in the table.
+pub(in crate::engine) fn message_to_guest(
+    table: &mut ResourceTable,
+    message: HistoryMessage,
+) -> Converted<turns::Message> {
+    let at = message.at.map(Timestamp::as_millis);
+    let parts = message.parts.into_iter();
+    Ok(turns::Message {
+        role: match message.role {
+            Role::User => turns::Role::User,
+            Role::Assistant => turns::Role::Assistant,
+        },
+        parts: parts
+            .map(|part| part_to_guest(table, part))
+            .collect::<Converted<_>>()?,
+        at_milliseconds: at.and_then(|at| u64::try_from(at).ok()),
+    })
+}
+
+/// What to send. Takes the handles of its files out of the table.
+pub(in crate::engine) fn reply_from_guest(
+    table: &mut ResourceTable,
+    reply: turns::Reply,
+) -> Converted<Reply> {
+    let files = reply.files.into_iter();
+    Ok(Reply {
+        text: reply.text,
+        files: files
+            .map(|file| file_from_guest(table, file))
+            .collect::<Converted<_>>()?,
+    })
 }
 
 impl From<Section> for turns::Section {
@@ -233,15 +269,6 @@ impl From<TurnMode> for turns::Mode {
         match mode {
             TurnMode::Main => Self::Main,
             TurnMode::Group => Self::Group,
-        }
-    }
-}
-
-impl From<turns::Reply> for Reply {
-    fn from(reply: turns::Reply) -> Self {
-        Self {
-            text: reply.text,
-            files: reply.files.into_iter().map(Into::into).collect(),
         }
     }
 }

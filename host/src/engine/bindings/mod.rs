@@ -6,4 +6,7 @@
 mod convert;
 pub(super) mod v0_1;
 
-pub(super) use convert::{InvalidTool, tool_from_guest};
+pub(super) use convert::{
+    InvalidTool, message_from_guest, message_to_guest, reply_from_guest, tool_error_from_guest,
+    tool_from_guest, tool_output_from_guest, tool_result_to_guest,
+};

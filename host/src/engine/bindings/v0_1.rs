@@ -12,6 +12,7 @@ mod engine {
         imports: { default: async | trappable },
         exports: { default: async },
         with: {
+            "agent-factory:guest/blobs.blob": crate::engine::capabilities::Blob,
             "agent-factory:guest/turns.turn": crate::engine::capabilities::TurnHandle,
             "agent-factory:guest/model.endpoint": crate::engine::capabilities::NoModel,
             "agent-factory:guest/model.exchange": crate::engine::capabilities::NoModel,
@@ -26,6 +27,8 @@ mod skill {
         imports: { default: async | trappable },
         exports: { default: async },
         with: {
+            "agent-factory:guest/tool-calls.tool-call": crate::engine::capabilities::ToolCall,
+            "agent-factory:guest/blobs": super::engine::agent_factory::guest::blobs,
             "agent-factory:guest/types": super::engine::agent_factory::guest::types,
             "agent-factory:guest/logging": super::engine::agent_factory::guest::logging,
             "agent-factory:guest/config": super::engine::agent_factory::guest::config,
@@ -36,9 +39,9 @@ mod skill {
 }
 
 pub(in crate::engine) use engine::agent_factory::guest::{
-    config, key_value, logging, memory, model, turns, types,
+    blobs, config, key_value, logging, memory, model, turns, types,
 };
 pub(in crate::engine) use engine::exports::agent_factory::guest::adapter;
 pub(in crate::engine) use engine::{Engine as EngineWorld, EnginePre};
 pub(in crate::engine) use skill::SkillPurePre as SkillPre;
-pub(in crate::engine) use skill::exports::agent_factory::guest::toolbox;
+pub(in crate::engine) use skill::agent_factory::guest::tool_calls;

@@ -3,11 +3,14 @@
 //! Each file has the calls as domain values ([`HostCall`](super::dispatcher::HostCall)) and the
 //! thin translation from the guest's types to them.
 
+mod blob;
+mod http;
 mod key_value;
 mod logging;
 mod memory;
 mod model;
 mod settings;
+mod tool_call;
 mod turn;
 
 use super::bindings::v0_1::{self, EngineWorld};
@@ -16,13 +19,17 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 #[expect(unreachable_pub, reason = "generated code re-exports them")]
-pub use {model::NoModel, turn::TurnHandle};
+pub use {blob::Blob, model::NoModel, tool_call::ToolCall, turn::TurnHandle};
+
+pub(super) use blob::BlobBudget;
+pub(super) use http::DeniedHttp;
 
 /// The packages of WASI that a component may import; they link, and what has no grant leads nowhere.
-pub(super) const WASI: [&str; 6] = [
+pub(super) const WASI: [&str; 7] = [
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",
+    "wasi:http/",
     "wasi:io/",
     "wasi:random/",
     "wasi:sockets/",
@@ -30,21 +37,29 @@ pub(super) const WASI: [&str; 6] = [
 
 /// What a skill may import.
 pub(super) fn skill_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    let mut linker = wasi_linker(engine)?;
     v0_1::logging::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     v0_1::config::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     v0_1::key_value::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     v0_1::memory::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::blobs::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     v0_1::types::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    v0_1::tool_calls::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
 /// What an engine adapter may import.
 pub(super) fn engine_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
+    let mut linker = wasi_linker(engine)?;
+    EngineWorld::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+/// All of WASI 0.2, whichever of its versions a component asks for.
+fn wasi_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    EngineWorld::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Ok(linker)
 }
 

@@ -1,11 +1,13 @@
 //! `turns`: the turn at hand, as an engine sees it.
 
-use crate::domain::Reply;
-use crate::domain::{HistoryMessage, Part, ToolRequest, ToolResult};
+use crate::domain::{HistoryMessage, Part, Reply, ToolRequest, ToolResult};
 use crate::engine::bindings::v0_1::turns::{
     self, HistoryPage, Host, HostTurn, Message, Mode, Section,
 };
 use crate::engine::bindings::v0_1::types;
+use crate::engine::bindings::{
+    message_from_guest, message_to_guest, reply_from_guest, tool_result_to_guest,
+};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
@@ -34,61 +36,78 @@ impl<T: Send, F: Send + FnOnce(&Scope) -> Result<T, Stop>> HostCall for Ask<F> {
     }
 }
 
+/// Whether something was done, or else the limit it is over, for the guest.
+type Accepted = Result<(), String>;
+
 struct Append(HistoryMessage);
 
 impl HostCall for Append {
-    type Answer = ();
+    type Answer = Accepted;
     const NAME: &'static str = "turn.append";
 
-    async fn answer(self, scope: &mut Scope) -> Result<(), Stop> {
+    async fn answer(self, scope: &mut Scope) -> Result<Accepted, Stop> {
         for part in &self.0.parts {
             if let Part::Opaque(json) = part
                 && serde_json::from_str::<serde::de::IgnoredAny>(json).is_err()
             {
-                let text = "the engine appended an opaque part that is not JSON";
-                return Err(Stop::Misuse(text.to_owned()));
+                return Ok(Err("an opaque part is not JSON".to_owned()));
             }
+        }
+        let files = size::files_of_message(&self.0);
+        if files > size::FILES {
+            return Ok(Err(format!(
+                "the message has {files} files, more than {}",
+                size::FILES
+            )));
         }
         let limits = scope.limits();
         let mut changes = scope.session.changes();
         let messages = usize::try_from(limits.append_messages).unwrap_or(usize::MAX);
         if changes.history.len() >= messages {
-            return Err(Stop::Exhausted(format!(
-                "the turn appended more than {messages} messages to the history (append_messages)"
+            return Ok(Err(format!(
+                "one turn appends at most {messages} messages to the history (append_messages)"
             )));
         }
         let bytes = changes
             .history_bytes
             .saturating_add(size::of_message(&self.0));
         if bytes > limits.append_bytes {
-            return Err(Stop::Exhausted(format!(
-                "the turn appended more than {} bytes to the history (append_bytes)",
+            return Ok(Err(format!(
+                "one turn appends at most {} bytes to the history, and this would make {bytes} \
+                 (append_bytes)",
                 limits.append_bytes
             )));
         }
         changes.history_bytes = bytes;
         changes.history.push(text::message_without_nul(self.0));
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
 struct SetReply(Reply);
 
 impl HostCall for SetReply {
-    type Answer = ();
+    type Answer = Accepted;
     const NAME: &'static str = "turn.reply";
 
-    async fn answer(self, scope: &mut Scope) -> Result<(), Stop> {
+    async fn answer(self, scope: &mut Scope) -> Result<Accepted, Stop> {
         let limit = scope.limits().reply_bytes;
         let size = size::of_reply(&self.0);
         if size > limit {
-            return Err(Stop::Exhausted(format!(
+            return Ok(Err(format!(
                 "the reply has {size} bytes, more than {limit} (reply_bytes)"
+            )));
+        }
+        let limit = scope.limits().reply_file_bytes;
+        let size = size::of_reply_files(&self.0);
+        if size > limit {
+            return Ok(Err(format!(
+                "the files of the reply have {size} bytes, more than {limit} (reply_file_bytes)"
             )));
         }
         let files = self.0.files.len();
         if files > REPLY_FILES {
-            return Err(Stop::Exhausted(format!(
+            return Ok(Err(format!(
                 "the reply has {files} files, more than {REPLY_FILES}"
             )));
         }
@@ -96,12 +115,12 @@ impl HostCall for SetReply {
         if let Some(longest) = names.map(str::len).max()
             && longest > FILE_NAME_BYTES
         {
-            return Err(Stop::Exhausted(format!(
+            return Ok(Err(format!(
                 "a file's name in the reply has {longest} bytes, more than {FILE_NAME_BYTES}"
             )));
         }
         scope.session.changes().reply = Some(text::reply_without_nul(self.0));
-        Ok(())
+        Ok(Ok(()))
     }
 }
 
@@ -176,13 +195,17 @@ impl HostTurn for CallState {
             Ok((messages.get(range).unwrap_or_default().to_vec(), cursor))
         };
         let (messages, cursor) = self.scope.call(Ask(ask)).await?;
-        let messages = messages.into_iter().map(Into::into).collect();
+        let messages = messages
+            .into_iter()
+            .map(|message| message_to_guest(&mut self.table, message))
+            .collect::<Result<_, _>>()?;
         Ok(HistoryPage { messages, cursor })
     }
 
     async fn input(&mut self, _: Turn) -> wasmtime::Result<Message> {
         let ask = |scope: &Scope| Ok(scope.session.input.clone());
-        Ok(self.scope.call(Ask(ask)).await?.into())
+        let input = self.scope.call(Ask(ask)).await?;
+        Ok(message_to_guest(&mut self.table, input)?)
     }
 
     async fn tools(&mut self, _: Turn) -> wasmtime::Result<Vec<types::Tool>> {
@@ -215,12 +238,14 @@ impl HostTurn for CallState {
         Ok(u32::try_from(left.as_millis()).unwrap_or(u32::MAX))
     }
 
-    async fn append(&mut self, _: Turn, message: Message) -> wasmtime::Result<()> {
-        self.scope.call(Append(message.into())).await
+    async fn append(&mut self, _: Turn, message: Message) -> wasmtime::Result<Accepted> {
+        let message = message_from_guest(&mut self.table, message)?;
+        self.scope.call(Append(message)).await
     }
 
-    async fn reply(&mut self, _: Turn, reply: turns::Reply) -> wasmtime::Result<()> {
-        self.scope.call(SetReply(reply.into())).await
+    async fn reply(&mut self, _: Turn, reply: turns::Reply) -> wasmtime::Result<Accepted> {
+        let reply = reply_from_guest(&mut self.table, reply)?;
+        self.scope.call(SetReply(reply)).await
     }
 
     async fn call_tools(
@@ -230,7 +255,10 @@ impl HostTurn for CallState {
     ) -> wasmtime::Result<Vec<turns::ToolResult>> {
         let requests = requests.into_iter().map(Into::into).collect();
         let results = self.scope.call(CallTools(requests)).await?;
-        Ok(results.into_iter().map(Into::into).collect())
+        Ok(results
+            .into_iter()
+            .map(|result| tool_result_to_guest(&mut self.table, result))
+            .collect::<Result<_, _>>()?)
     }
 
     async fn progress(&mut self, _: Turn, _: String) -> wasmtime::Result<()> {

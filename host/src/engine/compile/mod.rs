@@ -61,8 +61,17 @@ impl ComponentKind {
     /// Interfaces of the package that it may import.
     const fn capabilities(self) -> &'static [&'static str] {
         match self {
-            Self::Skill => &["types", "logging", "config", "key-value", "memory"],
+            Self::Skill => &[
+                "blobs",
+                "types",
+                "tool-calls",
+                "logging",
+                "config",
+                "key-value",
+                "memory",
+            ],
             Self::Engine => &[
+                "blobs",
                 "types",
                 "logging",
                 "config",

@@ -10,6 +10,7 @@ wit_bindgen::generate!({
     generate_all,
 });
 
+use agent_factory::guest::blobs::Blob;
 use agent_factory::guest::turns::{Message, Part, Reply, Role, ToolRequest, ToolResult, Turn};
 use agent_factory::guest::types::{Content, File, Retry, ToolOutput};
 use agent_factory::guest::{key_value, logging, memory, model};
@@ -50,17 +51,21 @@ impl Guest for HostileEngine {
                 answer(&turn, rest);
             }
             "append" => {
-                for _ in 0..number() {
-                    turn.append(&message("words"));
+                let refused = (0..number()).find_map(|_| turn.append(message("words")).err());
+                report(&turn, refused);
+            }
+            "append-bytes" => {
+                report(&turn, turn.append(message(&"x".repeat(number()))).err());
+            }
+            "append-bad-json" => {
+                let opaque = said(vec![Part::Opaque("{".to_owned())]);
+                report(&turn, turn.append(opaque).err());
+            }
+            "reply-bytes" => {
+                if let Err(refused) = turn.reply(reply(&"x".repeat(number()))) {
+                    report(&turn, Some(refused));
                 }
             }
-            "append-bytes" => turn.append(&message(&"x".repeat(number()))),
-            "append-bad-json" => turn.append(&Message {
-                role: Role::Assistant,
-                parts: vec![Part::Opaque("{".to_owned())],
-                at_milliseconds: 0,
-            }),
-            "reply-bytes" => answer(&turn, &"x".repeat(number())),
             "call-host" => {
                 for _ in 1..number() {
                     logging::log(logging::Level::Info, "again");
@@ -106,21 +111,82 @@ impl Guest for HostileEngine {
             // `reply-files COUNT BYTES`: files whose names have so many bytes.
             "reply-files" => {
                 let (count, bytes) = rest.split_once(' ').unwrap_or((rest, "1"));
-                let file = File {
-                    name: Some("n".repeat(bytes.parse().unwrap_or(0))),
-                    media_type: "a/b".to_owned(),
-                    bytes: vec![1],
-                };
-                turn.reply(&Reply {
-                    text: String::new(),
-                    files: vec![file; count.parse().unwrap_or(0)],
+                let name = "n".repeat(bytes.parse().unwrap_or(0));
+                let files = (0..count.parse().unwrap_or(0)).map(|_| File {
+                    name: Some(name.clone()),
+                    ..file(Blob::new(&[1]))
                 });
+                let sent = turn.reply(Reply {
+                    text: String::new(),
+                    files: files.collect(),
+                });
+                if let Err(refused) = sent {
+                    report(&turn, Some(refused));
+                }
             }
-            "append-empty" => turn.append(&Message {
-                role: Role::Assistant,
-                parts: vec![Part::Text(String::new()); number()],
-                at_milliseconds: 0,
-            }),
+            "append-empty" => {
+                let parts = (0..number()).map(|_| Part::Text(String::new()));
+                report(&turn, turn.append(said(parts.collect())).err());
+            }
+            // `append-files COUNT BYTES`: handles of one blob.
+            "append-files" => {
+                let (count, bytes) = rest.split_once(' ').unwrap_or((rest, "1"));
+                let blob = Blob::new(&vec![1; bytes.parse().unwrap_or(0)]);
+                let parts = (0..count.parse().unwrap_or(0)).map(|_| Part::File(file(blob.clone())));
+                report(&turn, turn.append(said(parts.collect())).err());
+            }
+            // `reply-file-bytes COUNT BYTES`: files that share so many bytes.
+            "reply-file-bytes" => {
+                let (count, bytes) = rest.split_once(' ').unwrap_or((rest, "1"));
+                let blob = Blob::new(&vec![1; bytes.parse().unwrap_or(0)]);
+                let files = (0..count.parse().unwrap_or(0)).map(|_| file(blob.clone()));
+                let sent = turn.reply(Reply {
+                    text: String::new(),
+                    files: files.collect(),
+                });
+                if let Err(refused) = sent {
+                    report(&turn, Some(refused));
+                }
+            }
+            // Makes blobs of a million bytes each, and holds them all.
+            "blobs" => {
+                let million = vec![1; 1_000_000];
+                let held: Vec<Blob> = (0..number()).map(|_| Blob::new(&million)).collect();
+                let again: Vec<Blob> = held.iter().map(Blob::clone).collect();
+                answer(&turn, &format!("{} blobs", black_box(again).len()));
+            }
+            // Makes blobs of a million bytes, one after the other.
+            "blobs-dropped" => {
+                let million = vec![1; 1_000_000];
+                let total: u64 = (0..number()).map(|_| Blob::new(&million).size()).sum();
+                answer(&turn, &format!("{total} bytes"));
+            }
+            // `read-blob OFFSET LENGTH` of the ten digits.
+            "read-blob" => {
+                let (offset, length) = rest.split_once(' ').unwrap_or((rest, "0"));
+                let blob = Blob::new(b"0123456789");
+                let offset = offset.parse().unwrap_or(0);
+                let bytes = blob.read(offset, length.parse().unwrap_or(0));
+                answer(&turn, &String::from_utf8_lossy(&bytes));
+            }
+            // The files of the newest page of the history, and what is in the first.
+            "history-files" => {
+                let page = turn.history(None, 100);
+                let files: Vec<&File> = page
+                    .messages
+                    .iter()
+                    .flat_map(|message| &message.parts)
+                    .filter_map(|part| match part {
+                        Part::File(file) => Some(file),
+                        _ => None,
+                    })
+                    .collect();
+                let sizes: Vec<u64> = files.iter().map(|file| file.content.size()).collect();
+                let read = files
+                    .first()
+                    .map(|file| file.content.read(0, u32::MAX).len());
+                answer(&turn, &format!("{sizes:?} read {read:?}"));
+            }
             "tool-id" => {
                 let id = "i".repeat(number());
                 let outcomes = turn.call_tools(&[request(&id, "hostile__echo", "{}")]);
@@ -166,20 +232,44 @@ fn words(message: &Message) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-fn message(text: &str) -> Message {
+fn said(parts: Vec<Part>) -> Message {
     Message {
         role: Role::Assistant,
-        parts: vec![Part::Text(text.to_owned())],
-        at_milliseconds: 0,
+        parts,
+        at_milliseconds: None,
+    }
+}
+
+fn message(text: &str) -> Message {
+    said(vec![Part::Text(text.to_owned())])
+}
+
+fn reply(text: &str) -> Reply {
+    Reply {
+        text: text.to_owned(),
+        files: Vec::new(),
+    }
+}
+
+fn file(content: Blob) -> File {
+    File {
+        name: None,
+        media_type: "a/b".to_owned(),
+        content,
     }
 }
 
 fn answer(turn: &Turn, text: &str) {
-    turn.append(&message(text));
-    turn.reply(&Reply {
-        text: text.to_owned(),
-        files: Vec::new(),
-    });
+    turn.append(message(text)).expect("a short message");
+    turn.reply(reply(text)).expect("a short reply");
+}
+
+/// Replies with what was refused, and so shows that the turn goes on.
+fn report(turn: &Turn, refused: Option<String>) {
+    if let Some(refused) = refused {
+        let text = format!("refused: {refused}");
+        turn.reply(reply(&text)).expect("a short reply");
+    }
 }
 
 fn request(id: &str, name: &str, arguments: &str) -> ToolRequest {
@@ -193,7 +283,7 @@ fn request(id: &str, name: &str, arguments: &str) -> ToolRequest {
 fn output(output: &ToolOutput) -> String {
     let texts = output.content.iter().map(|content| match content {
         Content::Text(text) => text.clone(),
-        Content::File(file) => format!("{} bytes", file.bytes.len()),
+        Content::File(file) => format!("{} bytes", file.content.size()),
     });
     texts.collect::<Vec<_>>().join(" ")
 }

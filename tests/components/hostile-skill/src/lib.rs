@@ -12,16 +12,21 @@ mod bindings {
     });
 }
 
+use bindings::agent_factory::guest::blobs::Blob;
 use bindings::agent_factory::guest::key_value::{self, Error, Scope};
-use bindings::agent_factory::guest::types::{Content, Hints, Retry, Tool, ToolError, ToolOutput};
+use bindings::agent_factory::guest::types::{
+    Content, File, Hints, Retry, Tool, ToolError, ToolOutput,
+};
 use bindings::agent_factory::guest::{config, logging, memory};
 use bindings::exports::agent_factory::guest::toolbox::{Guest, ToolCall};
 use std::hint::black_box;
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{Fields, OutgoingRequest, Scheme};
 
 struct HostileSkill;
 
 /// Every tool, and what it does.
-const TOOLS: [(&str, &str); 24] = [
+const TOOLS: [(&str, &str); 28] = [
     ("echo", "Answers with its arguments."),
     ("key", "Answers with its idempotency key."),
     ("fail", "Fails as a tool may."),
@@ -58,6 +63,10 @@ const TOOLS: [(&str, &str); 24] = [
     ("note", "Appends to the memory, then reads and searches it."),
     ("look_around", "Lists what it sees of the machine."),
     ("many_handles", "Keeps `n` handles."),
+    ("time_left", "Answers with the milliseconds it has left."),
+    ("big_file", "Answers with a file of `n` bytes."),
+    ("many_files", "Answers with `n` files."),
+    ("http", "Sends a request to the address in `text`."),
 ];
 
 impl Guest for HostileSkill {
@@ -85,10 +94,12 @@ impl Guest for HostileSkill {
     }
 
     fn call(call: ToolCall) -> Result<ToolOutput, ToolError> {
-        let n = number(&call.arguments);
-        match call.tool.as_str() {
-            "echo" => Ok(text(&call.arguments)),
-            "key" => Ok(text(&call.idempotency_key)),
+        let arguments = call.arguments();
+        let n = number(&arguments);
+        match call.tool().as_str() {
+            "echo" => Ok(text(&arguments)),
+            "key" => Ok(text(&call.idempotency_key())),
+            "time_left" => Ok(text(&call.milliseconds_left().to_string())),
             "fail" => Err(ToolError::Failed("as I was told".to_owned())),
             "retry" => Err(ToolError::RetryAfter(Retry {
                 milliseconds: 1_500,
@@ -140,6 +151,9 @@ impl Guest for HostileSkill {
             "note" => note(),
             "look_around" => Ok(text(&look_around())),
             "many_handles" => many_handles(n),
+            "big_file" => Ok(files([vec![1; n]])),
+            "many_files" => Ok(files((0..n).map(|_| vec![1]))),
+            "http" => request(&text_of(&arguments)),
             other => Err(ToolError::Failed(format!("there is no tool {other}"))),
         }
     }
@@ -150,6 +164,51 @@ fn text(text: &str) -> ToolOutput {
         content: vec![Content::Text(text.to_owned())],
         structured: None,
     }
+}
+
+fn files(contents: impl IntoIterator<Item = Vec<u8>>) -> ToolOutput {
+    let files = contents.into_iter().map(|bytes| {
+        Content::File(File {
+            name: None,
+            media_type: "a/b".to_owned(),
+            content: Blob::new(&bytes),
+        })
+    });
+    ToolOutput {
+        content: files.collect(),
+        structured: None,
+    }
+}
+
+/// The value of `text` in the arguments, as far as this needs it.
+fn text_of(arguments: &str) -> String {
+    let value = arguments.split_once("\"text\":\"");
+    let value = value.and_then(|(_, rest)| rest.split_once('"'));
+    value.map_or_else(String::new, |(text, _)| text.to_owned())
+}
+
+/// A request as a language's HTTP client makes it, and what becomes of it.
+fn request(authority: &str) -> Result<ToolOutput, ToolError> {
+    let failed = |what: &str| ToolError::Failed(what.to_owned());
+    let request = OutgoingRequest::new(Fields::new());
+    request
+        .set_scheme(Some(&Scheme::Http))
+        .and_then(|()| request.set_authority(Some(authority)))
+        .and_then(|()| request.set_path_with_query(Some("/secret?key=hunter2")))
+        .map_err(|()| failed("the request could not be made"))?;
+    let response = match outgoing_handler::handle(request, None) {
+        Ok(response) => response,
+        Err(code) => return Ok(text(&format!("refused at once: {code:?}"))),
+    };
+    response.subscribe().block();
+    let answer = response
+        .get()
+        .ok_or_else(|| failed("no answer"))?
+        .map_err(|()| failed("taken before"))?;
+    Ok(text(&match answer {
+        Ok(response) => format!("status {}", response.status()),
+        Err(code) => format!("{code:?}"),
+    }))
 }
 
 /// The first number in the arguments, 0 without one.

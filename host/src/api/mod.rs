@@ -1,0 +1,29 @@
+//! The HTTP API: what operators, tenants, apps and workers may ask of this control plane.
+//!
+//! A handler parses, asks one folder of the host in one transaction, and answers. What it may do is decided before
+//! it runs, by the type of caller it takes ([`Operator`], [`TenantAdmin`], [`App`], [`PoolWorker`]); which status an
+//! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
+
+mod caller;
+mod document;
+mod error;
+mod health;
+mod json;
+mod lane;
+mod path;
+mod query;
+mod router;
+mod server;
+mod state;
+mod tenants;
+mod tokens;
+
+pub use caller::{App, Operator, PoolWorker, TenantAdmin};
+pub use error::{ApiError, ErrorBody, ErrorDetail};
+pub use json::Json;
+pub use lane::{Lane, Lanes, WAIT_MAX};
+pub use path::Path;
+pub use query::{PAGE_MAX, Paging, Query};
+pub use router::router;
+pub use server::serve;
+pub use state::{Api, Parts};

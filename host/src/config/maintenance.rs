@@ -1,0 +1,46 @@
+//! `[maintenance]`: what is cleared away, and when.
+
+use super::bounds::{Quantity, whole};
+use serde::{Deserialize, Serialize};
+
+pub(super) const QUANTITIES: &[Quantity] = &[
+    whole("maintenance.every_ms", 100, 3_600_000, "milliseconds"),
+    whole("maintenance.batch", 1, 10_000, "rows"),
+    whole(
+        "maintenance.workers_ms",
+        300,
+        31_536_000_000,
+        "milliseconds",
+    ),
+    whole(
+        "maintenance.snapshots_ms",
+        300,
+        31_536_000_000,
+        "milliseconds",
+    ),
+];
+
+/// What the leading process clears away, and when (`[maintenance]`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Maintenance {
+    /// The wait between two rounds, milliseconds. A round that stopped at a bound is followed by the next at once.
+    pub every_ms: u64,
+    /// Rows of one kind cleared away in one step.
+    pub batch: u32,
+    /// A worker that was not heard of for so long is forgotten, milliseconds.
+    pub workers_ms: u64,
+    /// A compiled snapshot that is not its agent's current one is kept for so long, milliseconds.
+    pub snapshots_ms: u64,
+}
+
+impl Default for Maintenance {
+    fn default() -> Self {
+        Self {
+            every_ms: 5_000,
+            batch: 500,
+            workers_ms: 86_400_000,
+            snapshots_ms: 86_400_000,
+        }
+    }
+}
