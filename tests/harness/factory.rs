@@ -6,7 +6,7 @@ use agent_factory::clock::Ids;
 use agent_factory::config::Config;
 use agent_factory::control::LocalControl;
 use agent_factory::domain::{
-    AgentKey, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
+    AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
 };
 use agent_factory::engine::ComponentKind;
 use agent_factory::outbox;
@@ -121,6 +121,7 @@ impl Factory {
             time_zone: "UTC".to_owned(),
             runtime_config: BTreeMap::new(),
             secrets_ref: Vec::new(),
+            models: AgentModels::default(),
         };
         let import = Import {
             agent,

@@ -28,10 +28,10 @@ export function chat(turn, endpoint) {
   }
 }
 
-/** Post one request; the message of the first choice. */
+/** Post one request; the message of the first choice. Nothing asks for a stream, so the body is one event. */
 function exchange(endpoint, body) {
-  const answer = JSON.parse(endpoint.open(JSON.stringify(body)).next());
-  return answer.choices[0].message;
+  const { data } = endpoint.open(JSON.stringify(body)).next();
+  return JSON.parse(data).choices[0].message;
 }
 
 /** The model's request for tools, and their results, as messages of the history. */

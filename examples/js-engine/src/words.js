@@ -28,6 +28,8 @@ export function turnError(thrown) {
     case 'unreachable':
     case 'interrupted':
       return retry(5 * SECOND, val);
+    case 'other':
+      return { tag: 'permanent', val };
     default:
       return { tag: 'permanent', val: String(thrown?.message ?? JSON.stringify(thrown)) };
   }

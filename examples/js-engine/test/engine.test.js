@@ -29,7 +29,7 @@ function endpointOf(...answers) {
   const open = (body) => {
     bodies.push(JSON.parse(body));
     const message = answers.shift();
-    return { next: () => JSON.stringify({ choices: [{ message }] }) };
+    return { next: () => ({ data: JSON.stringify({ choices: [{ message }] }) }) };
   };
   return { bodies, open, model: () => 'm', parameters: () => '{"max_tokens":500}' };
 }

@@ -5,7 +5,7 @@ use super::{chat, stop};
 use crate::app::App;
 use crate::artifacts::Admitted;
 use crate::clock::Ids;
-use crate::domain::{AgentKey, BotId, SecretRef, TenantId};
+use crate::domain::{AgentKey, AgentModels, BotId, SecretRef, TenantId};
 use crate::engine::ComponentKind;
 use crate::identity::{self, NewBot, WebhookSecret};
 use crate::queue;
@@ -171,6 +171,7 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         time_zone: "UTC".to_owned(),
         runtime_config: BTreeMap::new(),
         secrets_ref: vec![demo.token_ref.clone()],
+        models: AgentModels::default(),
     };
     let import = Import {
         agent,

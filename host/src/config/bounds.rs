@@ -3,7 +3,7 @@
 //! Validation and `config show` read the same table, so that what is printed is what is checked.
 
 use super::error::{Origin, Problem};
-use super::{hydration, lease, limits, outbox, queue, retry, scaling, server, telegram};
+use super::{egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -85,6 +85,7 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         hydration::QUANTITIES,
         outbox::QUANTITIES,
         telegram::QUANTITIES,
+        egress::QUANTITIES,
         limits::QUANTITIES,
     ]
     .into_iter()

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod database;
+mod egress;
 mod environment;
 mod error;
 mod hydration;
@@ -31,6 +32,7 @@ mod telegram;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;
@@ -87,6 +89,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
+    /// Where guests' requests may go.
+    pub egress: Egress,
     /// What one call of a component may take.
     pub limits: Limits,
 }

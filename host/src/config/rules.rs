@@ -105,6 +105,16 @@ const RULES: &[Rule] = &[
         "one call to the host must be able to carry a reply",
     ),
     at_most(
+        "limits.model_request_bytes",
+        "limits.host_call_bytes",
+        "one call to the host must be able to carry a request to a model",
+    ),
+    at_most(
+        "limits.model_event_bytes",
+        "limits.model_answer_bytes",
+        "an answer must be able to hold an event",
+    ),
+    at_most(
         "queue.max_payload_bytes",
         "server.body_bytes_max",
         "a request must be able to carry a message",

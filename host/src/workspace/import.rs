@@ -3,7 +3,7 @@
 use super::read::SkillFolder;
 use super::sql;
 use crate::artifacts;
-use crate::domain::{AgentKey, Digest, DocumentPath, Pool, SecretRef, TenantId, Tool};
+use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Pool, SecretRef, TenantId, Tool};
 use crate::store::{StoreError, Tx};
 use std::collections::BTreeMap;
 
@@ -26,6 +26,8 @@ pub struct Agent {
     pub runtime_config: BTreeMap<String, String>,
     /// The secrets this agent may name (`secretsRef`).
     pub secrets_ref: Vec<SecretRef>,
+    /// The models its engine may ask, preferred first.
+    pub models: AgentModels,
 }
 
 /// A skill whose component, if it has one, was checked, described and compiled.
@@ -76,6 +78,7 @@ pub async fn import(tx: &mut Tx, import: &Import) -> Result<Imported, StoreError
         time_zone: &agent.time_zone,
         runtime_config: json(&agent.runtime_config)?,
         secrets_ref: json(&agent.secrets_ref)?,
+        models: json(&agent.models)?,
     };
     let whose = sql::Whose {
         tenant_id: &agent.tenant_id,

@@ -17,6 +17,7 @@ pub(super) struct Profile<'a> {
     pub(super) time_zone: &'a str,
     pub(super) runtime_config: String,
     pub(super) secrets_ref: String,
+    pub(super) models: String,
 }
 
 pub(super) struct Skill<'a> {
@@ -52,18 +53,19 @@ pub(super) async fn profile_put(
 ) -> Result<u64, StoreError> {
     const SQL: &str = "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, created_at, updated_at)
-        VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $9)
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at)
+        VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $10, $10)
         ON CONFLICT (tenant_id, agent_key) DO UPDATE SET
             pool = excluded.pool, version = agent_profiles.version + 1, engine_name = excluded.engine_name,
             engine_digest = excluded.engine_digest, time_zone = excluded.time_zone,
             runtime_config = excluded.runtime_config, secrets_ref = excluded.secrets_ref,
-            updated_at = excluded.updated_at
+            models = excluded.models, updated_at = excluded.updated_at
         WHERE agent_profiles.pool <> excluded.pool OR agent_profiles.engine_name <> excluded.engine_name
            OR agent_profiles.engine_digest <> excluded.engine_digest
            OR agent_profiles.time_zone <> excluded.time_zone
            OR agent_profiles.runtime_config <> excluded.runtime_config
-           OR agent_profiles.secrets_ref <> excluded.secrets_ref";
+           OR agent_profiles.secrets_ref <> excluded.secrets_ref
+           OR agent_profiles.models <> excluded.models";
     Ok(on_tx!(tx, |conn| {
         sqlx::query(SQL)
             .bind(whose.tenant_id)
@@ -74,6 +76,7 @@ pub(super) async fn profile_put(
             .bind(profile.time_zone)
             .bind(&profile.runtime_config)
             .bind(&profile.secrets_ref)
+            .bind(&profile.models)
             .bind(now)
             .execute(conn)
             .await
