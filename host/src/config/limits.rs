@@ -173,16 +173,12 @@ impl Default for Limits {
             memory_append_bytes: 8 << 10,
             memory_hits: 20,
             output_tokens: 8_192,
-<<<<<<< HEAD
-            component_bytes: 64 << 20,
-=======
             model_calls: 32,
             model_output_tokens: 65_536,
             model_request_bytes: 3 << 20,
             model_answer_bytes: 16 << 20,
             model_event_bytes: 1 << 20,
-            component_bytes: 32 << 20,
->>>>>>> main
+            component_bytes: 64 << 20,
             component_cache_bytes: 512 << 20,
             compile_ms: 180_000,
             compile_memory_bytes: 2 << 30,
