@@ -12,7 +12,9 @@ use agent_factory::engine::ComponentKind;
 use agent_factory::outbox;
 use agent_factory::queue::{self, Enqueue, EnqueueError, MessageState, MessageStatus};
 use agent_factory::store::{ClockSource, Db, StoreError, Topic};
-use agent_factory::workspace::{self, AdmittedSkill, Agent, Import, Workspace};
+use agent_factory::workspace::{
+    self, AdmittedSkill, Agent, Bounds, Import, Workspace, WorkspaceError,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,7 +96,9 @@ impl Factory {
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
     pub async fn agent(&self, tenant: &str, engine: &str, folder: &Path) {
-        let Workspace { documents, skills } = workspace::read(folder).expect("a workspace");
+        let bounds = Bounds::of(self.app.config());
+        let Workspace { documents, skills } =
+            workspace::read(folder, &bounds).expect("a workspace");
         let engine_bytes = built::guest_bytes(engine);
         let admission = &self.app.admission;
         admission
@@ -103,9 +107,9 @@ impl Factory {
             .expect("an engine");
         let mut admitted = Vec::new();
         for folder in skills {
-            let tools = match &folder.component {
-                Some((_, bytes)) => {
-                    let skill = admission.admit(ComponentKind::Skill, bytes.clone()).await;
+            let tools = match folder.component_bytes() {
+                Some(bytes) => {
+                    let skill = admission.admit(ComponentKind::Skill, bytes.to_vec()).await;
                     skill.expect("a skill").tools
                 }
                 None => Vec::new(),
@@ -128,9 +132,9 @@ impl Factory {
             documents,
             skills: admitted,
         };
-        let imported: Result<_, StoreError> = self
+        let imported: Result<_, WorkspaceError> = self
             .db()
-            .write(move |tx| Box::pin(async move { workspace::import(tx, &import).await }))
+            .write(move |tx| Box::pin(async move { workspace::import(tx, &bounds, &import).await }))
             .await;
         imported.expect("an import");
     }

@@ -29,6 +29,7 @@ mod secrets;
 mod server;
 mod sources;
 mod telegram;
+mod uploads;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
@@ -49,6 +50,7 @@ pub use scaling::Scaling;
 pub use secrets::Secrets;
 pub use server::{PathPrefix, PathPrefixError, Server};
 pub use telegram::{ApiBase, ApiBaseError, Telegram};
+pub use uploads::Uploads;
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -93,6 +95,8 @@ pub struct Config {
     pub egress: Egress,
     /// What one call of a component may take.
     pub limits: Limits,
+    /// What a tenant may store, and how many uploads are taken at once.
+    pub uploads: Uploads,
 }
 
 impl Config {

@@ -119,6 +119,26 @@ const RULES: &[Rule] = &[
         "server.body_bytes_max",
         "a request must be able to carry a message",
     ),
+    at_most(
+        "limits.component_bytes",
+        "uploads.folder_bytes",
+        "a folder must be able to carry its component",
+    ),
+    at_most(
+        "uploads.document_bytes",
+        "uploads.folder_bytes",
+        "a folder must be able to carry its SKILL.md",
+    ),
+    at_most(
+        "uploads.file_bytes",
+        "uploads.folder_bytes",
+        "one file must fit into its folder",
+    ),
+    at_most(
+        "uploads.at_once_per_tenant",
+        "uploads.at_once",
+        "one tenant's uploads are among all",
+    ),
     below(
         "queue.poll_ms",
         "server.request_timeout_ms",
