@@ -3,7 +3,7 @@
 mod artifacts;
 mod compile;
 mod compiler;
-mod fixture;
+pub(crate) mod fixture;
 mod isolation;
 mod limits;
 pub(crate) mod lookups;

@@ -1,6 +1,7 @@
 //! A cold worker takes a conversation whose skill is 12 MB of JavaScript: it compiles nothing.
 
 use super::stage::guest;
+use crate::engine::fixture::egress;
 use agent_factory::config::Limits;
 use agent_factory::domain::Digest;
 use agent_factory::engine::{ComponentHost, ComponentKind, LoadError};
@@ -63,7 +64,8 @@ async fn a_host_refuses_a_component_that_was_not_compiled_even_when_it_is_signed
         return;
     };
     let bytes = built::language_guest(SKILL).expect("it was there");
-    let host = ComponentHost::new(Limits::default(), signer().verifier()).expect("a host");
+    let host =
+        ComponentHost::new(Limits::default(), signer().verifier(), egress()).expect("a host");
     assert!(host.cached_skill(Digest::of(&bytes)).is_none());
     let mut raw = agent_factory::engine::CompiledCode {
         component: compiled.artifact.component,

@@ -1,5 +1,6 @@
 //! A turn with one engine and one skill, each compiled by the program's child process.
 
+use crate::engine::fixture::egress;
 use crate::engine::lookups::FakeLookups;
 use agent_factory::config::Limits;
 use agent_factory::domain::{HistoryMessage, Part, Receipt, Role, Section, TurnMode};
@@ -30,7 +31,8 @@ impl Stage {
     pub(super) async fn with(engine: &str, skill: &str) -> Option<Self> {
         let engine = guest(ComponentKind::Engine, engine).await?;
         let compiled = guest(ComponentKind::Skill, skill).await?;
-        let host = ComponentHost::new(Limits::default(), signer().verifier()).expect("a host");
+        let host =
+            ComponentHost::new(Limits::default(), signer().verifier(), egress()).expect("a host");
         let component = host.load_skill(&compiled.artifact).await.expect("a skill");
         Some(Self {
             engine: host.load_engine(&engine.artifact).await.expect("an engine"),
@@ -68,6 +70,7 @@ impl Stage {
                 parts: vec![Part::Text(text.to_owned())],
                 at: None,
             },
+            models: Vec::new(),
             skills: vec![TurnSkill {
                 name: self.skill.name.clone(),
                 component: self.skill.component.clone(),
