@@ -3,6 +3,7 @@
 mod api;
 mod architecture;
 mod crash;
+mod deployment;
 mod engine;
 mod flow;
 mod identity;
@@ -11,6 +12,7 @@ mod leader;
 mod outbox;
 mod queue;
 mod readme;
+mod remote;
 mod state;
 mod store;
 mod workspace;

@@ -119,7 +119,10 @@ async fn python_writes_into_the_turns_overlay() {
     assert_eq!(reply, "call-1: ok 3 words so far");
     assert_eq!(overlay.kv.len(), 1);
     assert_eq!(receipts[1].outcome, ReceiptOutcome::Ok);
-    assert_eq!(receipts[1].host_calls, 2, "one read, one write");
+    assert_eq!(
+        receipts[1].host_calls, 4,
+        "its name, its arguments, one read, one write"
+    );
 }
 
 #[tokio::test]
