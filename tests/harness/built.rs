@@ -28,6 +28,12 @@ pub fn program() -> PathBuf {
     present(profile_folder().join("agent-factory"))
 }
 
+/// The folder of all guests' components.
+pub fn guests() -> PathBuf {
+    let profile = profile_folder();
+    profile.parent().expect("a target folder").join("guests")
+}
+
 /// A program of the tests' own, for example `control-plane`.
 pub fn beside(name: &str) -> PathBuf {
     present(profile_folder().join(name))
@@ -35,11 +41,22 @@ pub fn beside(name: &str) -> PathBuf {
 
 /// The path of a guest's component, for example `offline`.
 pub fn guest(package: &str) -> PathBuf {
-    let target = profile_folder()
-        .parent()
-        .expect("a target folder")
-        .to_owned();
-    present(target.join("guests").join(format!("{package}.wasm")))
+    present(guests().join(format!("{package}.wasm")))
+}
+
+/// The bytes of a guest of another language than Rust; none where the tools to build it were missing, loudly.
+///
+/// # Panics
+/// Where it is missing though `CI` is set.
+pub fn language_guest(name: &str) -> Option<Vec<u8>> {
+    let path = guests().join(format!("{name}.wasm"));
+    if path.exists() {
+        return Some(std::fs::read(path).expect("a readable component"));
+    }
+    let set = std::env::var_os("CI").is_some_and(|value| !value.is_empty());
+    assert!(!set, "{name} was not built; `cargo xtask guests` says why");
+    eprintln!("SKIPPED: {name} was not built; `cargo xtask guests` says why");
+    None
 }
 
 /// The bytes of a guest's component.

@@ -62,6 +62,19 @@ impl Factory {
         }
     }
 
+    /// Another process on the same database: nothing is cached in it, and it has no program to compile with.
+    pub async fn cold(&self) -> Self {
+        let config = self.app.config().clone();
+        let none = "/nonexistent/agent-factory".into();
+        let app = App::open(config, ClockSource::Test, Ids::seeded(2), none);
+        Self {
+            app: app.await.expect("a factory"),
+            remote: None,
+            _folder: None,
+            _database: None,
+        }
+    }
+
     /// With the defaults, on PostgreSQL; none where there is no server.
     pub async fn postgres() -> Option<Self> {
         Self::postgres_with(&[]).await

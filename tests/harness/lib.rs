@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod built;
+pub mod compiled;
 pub mod contract;
 pub mod database;
 pub mod deployment;

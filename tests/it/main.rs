@@ -7,6 +7,7 @@ mod deployment;
 mod engine;
 mod flow;
 mod identity;
+mod languages;
 mod leader;
 mod models;
 mod outbox;

@@ -66,7 +66,10 @@ pub(crate) fn demo(workspace: &Workspace) -> std::path::PathBuf {
 
 /// Leaves a file with the same bytes untouched, so that what watches or caches it stays calm, and
 /// replaces another in one step, so that a running program never reads half a component.
-fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
+///
+/// # Errors
+/// Fails when a file cannot be read or written.
+pub(crate) fn copy_if_different(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("read {}", from.display()))?;
     match fs::read(to) {
         Ok(present) if present == bytes => return Ok(()),

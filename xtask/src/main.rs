@@ -10,6 +10,7 @@ mod cluster;
 mod dev;
 mod double;
 mod guests;
+mod languages;
 mod lint;
 mod postgres;
 mod setup;
@@ -52,6 +53,9 @@ enum Command {
     Setup,
 
     /// Builds every engine and skill of the workspace as a WebAssembly component.
+    ///
+    /// Those in JavaScript and Python are built by the public tools, installed below the target folder. They need Node.js with
+    /// npm, and Python 3 with venv; without them they are left out, with a warning.
     ///
     /// The components land in `<target folder>/guests/<package>.wasm`, those of skills in their skill folders, too.
     Guests,
@@ -175,6 +179,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             setup::require_target()?;
             guests::build(&workspace, cargo::Noise::Progress)?;
             guests::place_in_skill_folders(&workspace)?;
+            languages::build(&workspace)?;
         }
         Command::Dev { arguments } => dev::exec(&workspace, &arguments)?,
         Command::Test { arguments } => return suite::run(&workspace, &arguments),

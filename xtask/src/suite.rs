@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use anyhow::{Context, Result};
 
 use crate::cargo::{self, Noise};
+use crate::languages;
 use crate::postgres::Postgres;
 use crate::setup;
 use crate::workspace::Workspace;
@@ -16,6 +17,7 @@ use crate::workspace::Workspace;
 /// Fails when the set-up fails or a runner cannot be started.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     setup::run(workspace, Noise::Progress)?;
+    languages::build(workspace)?;
     let postgres = Postgres::start(workspace)?;
     let options = arguments.iter().any(|argument| argument.starts_with('-'));
     let mut tests = if cargo::has_subcommand(&workspace.root, "nextest") {

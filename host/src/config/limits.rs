@@ -178,9 +178,9 @@ impl Default for Limits {
             model_request_bytes: 3 << 20,
             model_answer_bytes: 16 << 20,
             model_event_bytes: 1 << 20,
-            component_bytes: 32 << 20,
+            component_bytes: 48 << 20,
             component_cache_bytes: 512 << 20,
-            compile_ms: 60_000,
+            compile_ms: 300_000,
             compile_memory_bytes: 2 << 30,
         }
     }

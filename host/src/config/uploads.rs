@@ -61,7 +61,7 @@ impl Default for Uploads {
             skills: 64,
             files: 500,
             file_bytes: 8 << 20,
-            folder_bytes: 48 << 20,
+            folder_bytes: 64 << 20,
             engines: 32,
             engine_versions: 8,
             at_once: 8,

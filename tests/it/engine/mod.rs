@@ -6,6 +6,6 @@ mod compiler;
 pub(crate) mod fixture;
 mod isolation;
 mod limits;
-mod lookups;
+pub(crate) mod lookups;
 mod tools;
 mod turns;

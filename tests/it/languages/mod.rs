@@ -1,0 +1,6 @@
+//! Guests in JavaScript and Python, through the real compiler and the real host.
+
+mod cold;
+mod engine;
+mod skills;
+mod stage;
