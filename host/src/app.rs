@@ -1,12 +1,12 @@
 //! The only place where parts are put together.
 
+use crate::api::{self, Api};
 use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
 use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
-use crate::ingress::{self, Ingress};
 use crate::leader::{self, Leadership};
 use crate::maintenance::{self, Maintenance};
 use crate::outbox;
@@ -59,7 +59,7 @@ pub struct App {
     /// What secrets are sealed with.
     pub master_key: Arc<MasterKey>,
     /// Checks and compiles components.
-    pub admission: Admission,
+    pub admission: Arc<Admission>,
     config: Config,
     host: ComponentHost,
 }
@@ -92,6 +92,7 @@ impl App {
             limits: config.limits.clone(),
         };
         let admission = Admission::new(db.clone(), compiler, signer, host.platform());
+        let admission = Arc::new(admission);
         Ok(Self {
             db,
             ids,
@@ -162,6 +163,21 @@ impl App {
         ))
     }
 
+    /// The HTTP API over this process's parts. Once `closing` is cancelled, requests that wait are answered.
+    #[must_use]
+    pub fn api(&self, closing: CancellationToken) -> Api {
+        Api::new(api::Parts {
+            db: self.db.clone(),
+            ids: self.ids.clone(),
+            config: self.config.clone(),
+            queue_policy: self.queue_policy(),
+            master_key: Arc::clone(&self.master_key),
+            admission: Arc::clone(&self.admission),
+            control: Arc::new(self.control(closing.clone())),
+            closing,
+        })
+    }
+
     /// Serve HTTP on `listener` until `stop`.
     ///
     /// # Errors
@@ -171,12 +187,7 @@ impl App {
         listener: TcpListener,
         stop: CancellationToken,
     ) -> std::io::Result<()> {
-        let ingress = Ingress {
-            db: self.db.clone(),
-            ids: self.ids.clone(),
-            policy: self.queue_policy(),
-        };
-        ingress::serve(listener, &self.config.server, ingress, stop).await
+        api::serve(listener, self.api(stop)).await
     }
 
     /// Stand for the lead of the singleton loops until `stop`, and run them while this process has it. Gives the lead up

@@ -1,5 +1,6 @@
 //! What the integration tests stand on.
 
+pub mod api;
 pub mod built;
 pub mod database;
 pub mod dev;

@@ -1,5 +1,6 @@
 //! The integration tests, one binary.
 
+mod api;
 mod architecture;
 mod contract;
 mod crash;

@@ -28,59 +28,8 @@ use proc_macro::TokenStream;
 /// | `title = "..."` | for people: a short name to show beside an approval or a log line |
 /// | `name = "..."` | the tool's name, where it is not the function's: 1 to 32 of `a-z`, `0-9`, `_` |
 ///
-/// ```
-/// # use agent_factory_sdk::prelude::*;
-/// /// Say hello.
-/// #[tool(read_only, title = "Greeting")]
-/// fn hello() -> &'static str {
-///     "hello"
-/// }
-/// agent_factory_sdk::skill!(hello);
-/// # fn main() {}
-/// ```
-///
-/// What does not fit is a compile error that says what would. A description is missing:
-/// ```compile_fail
-/// # use agent_factory_sdk::prelude::*;
-/// #[tool]
-/// fn hello() -> &'static str { "hello" }
-/// # fn main() {}
-/// ```
-/// The word is unknown:
-/// ```compile_fail
-/// # use agent_factory_sdk::prelude::*;
-/// /// Say hello.
-/// #[tool(readonly)]
-/// fn hello() -> &'static str { "hello" }
-/// # fn main() {}
-/// ```
-/// The name is none:
-/// ```compile_fail
-/// # use agent_factory_sdk::prelude::*;
-/// /// Say hello.
-/// #[tool(name = "Say-Hello")]
-/// fn hello() -> &'static str { "hello" }
-/// # fn main() {}
-/// ```
-/// The arguments have no schema:
-/// ```compile_fail
-/// # use agent_factory_sdk::prelude::*;
-/// #[derive(Deserialize)]
-/// struct Person { name: String }
-/// /// Say hello.
-/// #[tool]
-/// fn hello(person: Person) -> String { format!("hello {}", person.name) }
-/// # fn main() {}
-/// ```
-/// The model cannot be shown the answer:
-/// ```compile_fail
-/// # use agent_factory_sdk::prelude::*;
-/// struct Greeting;
-/// /// Say hello.
-/// #[tool]
-/// fn hello() -> Greeting { Greeting }
-/// # fn main() {}
-/// ```
+/// What does not fit is a compile error that says what would. The examples are those of `agent_factory_sdk::tool`:
+/// they need the SDK, and a dependency on it here would compile much of the workspace twice.
 #[proc_macro_attribute]
 pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
     tool::expand(attribute.into(), item.into())
@@ -90,24 +39,7 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an engine adapter of a function `fn(&Turn) -> Result<(), TurnError>`, once in a crate.
 ///
-/// ```
-/// use agent_factory_sdk::turn::{Turn, TurnError};
-///
-/// #[agent_factory_sdk::engine]
-/// fn run(turn: &Turn) -> Result<(), TurnError> {
-///     turn.reply_text("I have no opinion.")?;
-///     Ok(())
-/// }
-/// # fn main() {}
-/// ```
-///
-/// Any other signature is a compile error:
-/// ```compile_fail
-/// use agent_factory_sdk::turn::Turn;
-/// #[agent_factory_sdk::engine]
-/// fn run(turn: &Turn) {}
-/// # fn main() {}
-/// ```
+/// The examples are those of `agent_factory_sdk::engine`.
 #[proc_macro_attribute]
 pub fn engine(attribute: TokenStream, item: TokenStream) -> TokenStream {
     engine::expand(&attribute.into(), item.into())

@@ -92,7 +92,83 @@ pub mod export;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
-pub use agent_factory_sdk_macros::{engine, tool};
+///
+/// # Examples
+/// ```
+/// use agent_factory_sdk::turn::{Turn, TurnError};
+///
+/// #[agent_factory_sdk::engine]
+/// fn run(turn: &Turn) -> Result<(), TurnError> {
+///     turn.reply_text("I have no opinion.")?;
+///     Ok(())
+/// }
+/// # fn main() {}
+/// ```
+///
+/// Any other signature is a compile error:
+/// ```compile_fail
+/// use agent_factory_sdk::turn::Turn;
+/// #[agent_factory_sdk::engine]
+/// fn run(turn: &Turn) {}
+/// # fn main() {}
+/// ```
+pub use agent_factory_sdk_macros::engine;
+///
+/// # Examples
+/// ```
+/// # use agent_factory_sdk::prelude::*;
+/// /// Say hello.
+/// #[tool(read_only, title = "Greeting")]
+/// fn hello() -> &'static str {
+///     "hello"
+/// }
+/// agent_factory_sdk::skill!(hello);
+/// # fn main() {}
+/// ```
+///
+/// What does not fit is a compile error that says what would. A description is missing:
+/// ```compile_fail
+/// # use agent_factory_sdk::prelude::*;
+/// #[tool]
+/// fn hello() -> &'static str { "hello" }
+/// # fn main() {}
+/// ```
+/// The word is unknown:
+/// ```compile_fail
+/// # use agent_factory_sdk::prelude::*;
+/// /// Say hello.
+/// #[tool(readonly)]
+/// fn hello() -> &'static str { "hello" }
+/// # fn main() {}
+/// ```
+/// The name is none:
+/// ```compile_fail
+/// # use agent_factory_sdk::prelude::*;
+/// /// Say hello.
+/// #[tool(name = "Say-Hello")]
+/// fn hello() -> &'static str { "hello" }
+/// # fn main() {}
+/// ```
+/// The arguments have no schema:
+/// ```compile_fail
+/// # use agent_factory_sdk::prelude::*;
+/// #[derive(Deserialize)]
+/// struct Person { name: String }
+/// /// Say hello.
+/// #[tool]
+/// fn hello(person: Person) -> String { format!("hello {}", person.name) }
+/// # fn main() {}
+/// ```
+/// The model cannot be shown the answer:
+/// ```compile_fail
+/// # use agent_factory_sdk::prelude::*;
+/// struct Greeting;
+/// /// Say hello.
+/// #[tool]
+/// fn hello() -> Greeting { Greeting }
+/// # fn main() {}
+/// ```
+pub use agent_factory_sdk_macros::tool;
 pub use output::{IntoOutput, Json};
 pub use skill::{Entry, Skill};
 pub use tool::{Context, ToolFunction};

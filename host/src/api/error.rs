@@ -1,17 +1,18 @@
 //! The one place where an error becomes an HTTP status.
 
+use super::Json;
 use crate::control::ControlError;
 use crate::domain::IdError;
 use crate::identity::TokenError;
 use crate::queue::EnqueueError;
 use crate::store::StoreError;
-use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 use std::time::Duration;
+use utoipa::ToSchema;
 
-/// Why a request was not done; nothing of it took effect.
+/// Why a request was not done; nothing of it took effect, but where one says that this is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// No token, or none that is known.
@@ -40,6 +41,31 @@ pub enum ApiError {
     /// Too many requests of this caller.
     #[error("too many requests; try again in {0:?}")]
     RateLimited(Duration),
+    /// No such method here.
+    #[error("this path takes another method; the Allow header says which")]
+    MethodNotAllowed,
+    /// A body of another kind than this one.
+    #[error("send the body with `Content-Type: {0}`")]
+    UnsupportedMediaType(&'static str),
+    /// More bytes of headers than are taken.
+    #[error("the headers have {bytes} bytes; at most {max} are taken")]
+    HeadersTooLarge {
+        /// Of names and values.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// As many requests as there is room for are being worked on.
+    #[error("too many requests are being worked on; try again in a moment")]
+    Overloaded,
+    /// It took longer than a request may.
+    #[error(
+        "the request took longer than {0:?}; it may have taken effect, and repeating it is safe where the operation says so"
+    )]
+    TimedOut(Duration),
+    /// This process is not to be sent requests; says which part of it is not ready.
+    #[error("not ready: {0}")]
+    NotReady(&'static str),
     /// The database or something else did not answer; the request may be repeated.
     #[error("{0}")]
     Unavailable(String),
@@ -61,21 +87,66 @@ impl ApiError {
             Self::LeaseLost => (StatusCode::CONFLICT, "lease_lost"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::UnsupportedMediaType(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            }
+            Self::HeadersTooLarge { .. } => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+            ),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::TimedOut(_) => (StatusCode::SERVICE_UNAVAILABLE, "timed_out"),
+            Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 }
 
+/// The one shape of errors.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What went wrong.
+    pub error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorDetail {
+    /// For programs; stays the same whatever the words.
+    #[schema(value_type = String)]
+    pub code: &'static str,
+    /// For people: what was wrong, and what to do.
+    pub message: String,
+}
+
+/// Whole seconds, rounded up: who comes back then is not too early.
+fn retry_after(response: &mut Response, after: Duration) {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status();
-        let body = json!({ "error": { "code": code, "message": self.to_string() } });
+        let message = self.to_string();
+        let body = ErrorBody {
+            error: ErrorDetail { code, message },
+        };
         let mut response = (status, Json(body)).into_response();
-        if let Self::RateLimited(after) = self
-            && let Ok(seconds) = HeaderValue::from_str(&after.as_secs().max(1).to_string())
-        {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        match self {
+            Self::RateLimited(after) => retry_after(&mut response, after),
+            Self::Overloaded => retry_after(&mut response, Duration::ZERO),
+            Self::Unauthorized => {
+                let bearer = HeaderValue::from_static("Bearer");
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, bearer);
+            }
+            _ => {}
         }
         response
     }

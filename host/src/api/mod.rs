@@ -5,9 +5,25 @@
 //! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
 
 mod caller;
+mod document;
 mod error;
+mod health;
+mod json;
+mod lane;
+mod path;
+mod query;
+mod router;
+mod server;
 mod state;
+mod tenants;
+mod tokens;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};
-pub use error::ApiError;
+pub use error::{ApiError, ErrorBody, ErrorDetail};
+pub use json::Json;
+pub use lane::{Lane, Lanes, WAIT_MAX};
+pub use path::Path;
+pub use query::{PAGE_MAX, Paging, Query};
+pub use router::router;
+pub use server::serve;
 pub use state::{Api, Parts};

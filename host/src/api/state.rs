@@ -1,3 +1,4 @@
+use super::lane::Lanes;
 use crate::artifacts::Admission;
 use crate::clock::Ids;
 use crate::config::Config;
@@ -7,10 +8,16 @@ use crate::secrets::MasterKey;
 use crate::store::Db;
 use std::ops::Deref;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What every handler may reach. Cheap to clone.
 #[derive(Clone)]
-pub struct Api(Arc<Parts>);
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    lanes: Lanes,
+}
 
 /// What an [`Api`] is made of.
 pub struct Parts {
@@ -28,13 +35,21 @@ pub struct Parts {
     pub admission: Arc<Admission>,
     /// What workers ask for.
     pub control: Arc<dyn ControlPlane>,
+    /// Cancelled once the process stops: what waits is answered, and no more requests should come.
+    pub closing: CancellationToken,
 }
 
 impl Api {
     /// Of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        let lanes = Lanes::new(&parts.config.server);
+        Self(Arc::new(Inner { parts, lanes }))
+    }
+
+    /// How many requests are worked on at once.
+    pub(super) fn lanes(&self) -> &Lanes {
+        &self.0.lanes
     }
 }
 
@@ -42,6 +57,6 @@ impl Deref for Api {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }

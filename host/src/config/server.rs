@@ -9,6 +9,7 @@ use std::str::FromStr;
 pub(super) const QUANTITIES: &[Quantity] = &[
     whole("server.body_bytes_max", 1 << 10, 64 << 20, "bytes"),
     whole("server.concurrency_max", 1, 100_000, "requests"),
+    whole("server.waits_max", 1, 100_000, "requests"),
     whole("server.request_timeout_ms", 100, 600_000, "milliseconds"),
     whole("server.shutdown_grace_ms", 0, 3_600_000, "milliseconds"),
 ];
@@ -23,9 +24,12 @@ pub struct Server {
     pub path_prefix: PathPrefix,
     /// The body of one request, bytes. Uploads of components have `limits.component_bytes` instead.
     pub body_bytes_max: u64,
-    /// Requests at once; one more waits for its turn.
+    /// Requests at once, of apps and of workers each; one more is refused as `overloaded`, to be repeated.
     pub concurrency_max: u32,
-    /// The longest a request takes, milliseconds.
+    /// Requests that wait for something to happen at once, of apps and of workers each. They are counted apart from
+    /// those that do not wait.
+    pub waits_max: u32,
+    /// The longest a request takes, milliseconds; the time it asked to wait is added.
     pub request_timeout_ms: u64,
     /// How long a stopping process waits for running turns and requests before it gives the work
     /// back, milliseconds.
@@ -39,6 +43,7 @@ impl Default for Server {
             path_prefix: PathPrefix("/agent-factory".to_owned()),
             body_bytes_max: 1 << 20,
             concurrency_max: 256,
+            waits_max: 1024,
             request_timeout_ms: 30_000,
             shutdown_grace_ms: 25_000,
         }

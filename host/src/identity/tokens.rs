@@ -4,6 +4,7 @@
 //! SHA-256 only: nothing slower is needed for what cannot be guessed, and the look-up by hash takes no longer for a
 //! token that is nearly right. A revoked or expired token is as unknown as one that never was.
 
+use super::tenants::tenant_exists;
 use crate::domain::{Digest, Pool, TenantId, Timestamp, TokenId};
 use crate::store::{StoreError, Tx, on_tx};
 use serde::{Deserialize, Serialize};
@@ -211,7 +212,6 @@ pub async fn token_put(
     token: &ApiToken,
     new: &NewToken,
 ) -> Result<(), TokenError> {
-    const TENANT: &str = "SELECT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1)";
     const SQL: &str = "
         INSERT INTO api_tokens (token_id, token_hash, scope, tenant_id, pool, name, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -219,15 +219,10 @@ pub async fn token_put(
         return Err(TokenError::LongName);
     }
     let (tenant_id, pool) = new.scope.parts();
-    if let Some(tenant_id) = tenant_id {
-        let there: bool = on_tx!(tx, |conn| sqlx::query_scalar(TENANT)
-            .bind(tenant_id)
-            .fetch_one(conn)
-            .await)
-        .map_err(StoreError::from)?;
-        if !there {
-            return Err(TokenError::TenantMissing(tenant_id.clone()));
-        }
+    if let Some(tenant_id) = tenant_id
+        && !tenant_exists(tx, tenant_id).await?
+    {
+        return Err(TokenError::TenantMissing(tenant_id.clone()));
     }
     let now = tx.now().await?;
     on_tx!(tx, |conn| {
@@ -269,24 +264,43 @@ pub async fn token_by_secret(
     row.map(TokenRow::info).transpose()
 }
 
-/// Tokens, newest first, at most `limit`, older than `before` where one is named.
+/// What is known of one token; none where there is no such token.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn token_by_id(tx: &mut Tx, token_id: &TokenId) -> Result<Option<TokenInfo>, StoreError> {
+    const SQL: &str = "
+        SELECT token_id, scope, tenant_id, pool, name, created_at, expires_at, revoked_at
+        FROM api_tokens WHERE token_id = $1";
+    let row: Option<TokenRow> = on_tx!(tx, |conn| sqlx::query_as(SQL)
+        .bind(token_id)
+        .fetch_optional(conn)
+        .await)?;
+    row.map(TokenRow::info).transpose()
+}
+
+/// Tokens, those of `tenant` alone where one is named; newest first, at most `limit`, older than `before` where one is
+/// named.
 ///
 /// # Errors
 /// Where the database does not answer.
 pub async fn tokens(
     tx: &mut Tx,
+    tenant: Option<&TenantId>,
     before: Option<&TokenId>,
     limit: u32,
 ) -> Result<Vec<TokenInfo>, StoreError> {
     const SQL: &str = "
         SELECT token_id, scope, tenant_id, pool, name, created_at, expires_at, revoked_at
         FROM api_tokens
-        WHERE CAST($1 AS TEXT) IS NULL
-           OR (created_at, token_id) < (SELECT created_at, token_id FROM api_tokens WHERE token_id = $1)
+        WHERE (CAST($1 AS TEXT) IS NULL
+               OR (created_at, token_id) < (SELECT created_at, token_id FROM api_tokens WHERE token_id = $1))
+          AND (CAST($3 AS TEXT) IS NULL OR tenant_id = $3)
         ORDER BY created_at DESC, token_id DESC LIMIT $2";
     let rows: Vec<TokenRow> = on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(before)
         .bind(i64::from(limit))
+        .bind(tenant)
         .fetch_all(conn)
         .await)?;
     rows.into_iter().map(TokenRow::info).collect()

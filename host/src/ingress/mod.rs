@@ -9,4 +9,4 @@ mod telegram;
 mod update;
 
 pub use error::IngressError;
-pub use server::{Ingress, serve};
+pub use server::{Ingress, router};

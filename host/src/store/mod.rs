@@ -133,6 +133,23 @@ impl Db {
             .await
     }
 
+    /// Whether the database answers, and has every migration of this version.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let (known, mut tx) = match self {
+            Self::Sqlite(db) => (Sqlite::migrations(), db.reader().await?),
+            Self::Postgres(db) => (Postgres::migrations(), db.reader().await?),
+        };
+        let run: i64 = on_tx!(tx, |conn| sqlx::query_scalar(
+            "SELECT count(*) FROM _sqlx_migrations WHERE success"
+        )
+        .fetch_one(conn)
+        .await)?;
+        Ok(usize::try_from(run).is_ok_and(|run| run >= known))
+    }
+
     /// Finish what was handed to [`Db::write`], then close every connection.
     pub async fn close(&self) {
         match self {

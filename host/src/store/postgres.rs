@@ -39,6 +39,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
+    /// How many migrations this version knows.
+    pub(super) fn migrations() -> usize {
+        MIGRATIONS.iter().count()
+    }
+
     pub(super) async fn open(
         url: &PostgresUrl,
         connections: Connections,

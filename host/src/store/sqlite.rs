@@ -24,6 +24,11 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
+    /// How many migrations this version knows.
+    pub(super) fn migrations() -> usize {
+        MIGRATIONS.iter().count()
+    }
+
     pub(super) async fn open(
         path: &Path,
         readers: u32,

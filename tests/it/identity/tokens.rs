@@ -102,7 +102,7 @@ store_cases! {
             let db = test.db.clone();
             async move {
                 let page: Result<Vec<TokenInfo>, StoreError> = db.read(move |tx| Box::pin(async move {
-                    identity::tokens(tx, before.as_ref(), 2).await
+                    identity::tokens(tx, None, before.as_ref(), 2).await
                 })).await;
                 page.unwrap().into_iter().map(|info| info.token_id).collect::<Vec<_>>()
             }

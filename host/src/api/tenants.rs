@@ -1,0 +1,115 @@
+//! Tenants, as the operator makes and lists them.
+
+use super::query::next_cursor;
+use super::{Api, ApiError, Json, Operator, Paging, Path, Query};
+use crate::domain::{TenantId, Timestamp};
+use crate::identity::{self, Tenant};
+use crate::store::StoreError;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(create_tenant))
+        .routes(routes!(list_tenants))
+}
+
+/// One customer.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TenantView {
+    /// Its id.
+    #[schema(value_type = String)]
+    tenant_id: TenantId,
+    /// When it was made.
+    #[schema(value_type = i64)]
+    created_at: Timestamp,
+}
+
+impl From<Tenant> for TenantView {
+    fn from(tenant: Tenant) -> Self {
+        Self {
+            tenant_id: tenant.tenant_id,
+            created_at: tenant.created_at,
+        }
+    }
+}
+
+/// Some of the tenants.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct TenantPage {
+    /// By their ids.
+    tenants: Vec<TenantView>,
+    /// Where the next page begins; none on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+struct Named {
+    /// 1 to 64 characters of a-z, 0-9 and -.
+    #[param(value_type = String)]
+    tenant_id: TenantId,
+}
+
+/// Make a tenant. A second time changes nothing.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}", operation_id = "createTenant", tag = "tenants",
+    security(("bearer" = ["operator"])),
+    responses(
+        (status = 201, description = "It is made.", body = TenantView),
+        (status = 200, description = "It was there.", body = TenantView),
+    )
+)]
+async fn create_tenant(
+    State(api): State<Api>,
+    _: Operator,
+    Path(Named { tenant_id }): Path<Named>,
+) -> Result<(StatusCode, Json<TenantView>), ApiError> {
+    let put: Result<_, StoreError> = api
+        .db
+        .write(move |tx| Box::pin(async move { identity::tenant_put(tx, &tenant_id).await }))
+        .await;
+    let (tenant, made) = put?;
+    let status = if made {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, Json(tenant.into())))
+}
+
+/// List the tenants.
+#[utoipa::path(
+    get, path = "/v1/tenants", operation_id = "listTenants", tag = "tenants",
+    security(("bearer" = ["operator"])),
+    responses((status = 200, description = "A page of them.", body = TenantPage))
+)]
+async fn list_tenants(
+    State(api): State<Api>,
+    _: Operator,
+    Query(paging): Query<Paging>,
+) -> Result<Json<TenantPage>, ApiError> {
+    let (limit, after) = (paging.limit()?, paging.cursor::<TenantId>()?);
+    let found: Result<_, StoreError> = api
+        .db
+        .read(move |tx| {
+            Box::pin(
+                async move { identity::tenants(tx, after.as_ref(), limit.saturating_add(1)).await },
+            )
+        })
+        .await;
+    let mut tenants = found?;
+    let next_cursor = next_cursor(&mut tenants, limit, |tenant| tenant.tenant_id.to_string());
+    Ok(Json(TenantPage {
+        tenants: tenants.into_iter().map(TenantView::from).collect(),
+        next_cursor,
+    }))
+}

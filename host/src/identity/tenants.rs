@@ -1,0 +1,66 @@
+//! Tenants: who everything else belongs to.
+
+use crate::domain::{TenantId, Timestamp};
+use crate::store::{StoreError, Tx, on_tx};
+
+/// One customer.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Tenant {
+    /// Its id.
+    pub tenant_id: TenantId,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Make a tenant; answers it, and whether it was made now. One that is there is left as it is.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tenant_put(tx: &mut Tx, tenant_id: &TenantId) -> Result<(Tenant, bool), StoreError> {
+    const PUT: &str = "
+        INSERT INTO tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT (tenant_id) DO NOTHING";
+    const GET: &str = "SELECT tenant_id, created_at FROM tenants WHERE tenant_id = $1";
+    let now = tx.now().await?;
+    let made = on_tx!(tx, |conn| sqlx::query(PUT)
+        .bind(tenant_id)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0))?;
+    let tenant = on_tx!(tx, |conn| sqlx::query_as(GET)
+        .bind(tenant_id)
+        .fetch_one(conn)
+        .await)?;
+    Ok((tenant, made))
+}
+
+/// Whether there is such a tenant.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tenant_exists(tx: &mut Tx, tenant_id: &TenantId) -> Result<bool, StoreError> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM tenants WHERE tenant_id = $1)";
+    Ok(on_tx!(tx, |conn| sqlx::query_scalar(SQL)
+        .bind(tenant_id)
+        .fetch_one(conn)
+        .await)?)
+}
+
+/// Tenants by their ids, at most `limit`, those after `after` where one is named.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn tenants(
+    tx: &mut Tx,
+    after: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<Tenant>, StoreError> {
+    // No tenant's id is empty, and all come after that.
+    const SQL: &str = "
+        SELECT tenant_id, created_at FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2";
+    Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
+        .bind(after.map_or("", TenantId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?)
+}
