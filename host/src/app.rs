@@ -5,6 +5,7 @@ use crate::artifacts::Admission;
 use crate::clock::{Ids, NoRandomness};
 use crate::config::{Config, ProviderKind};
 use crate::control::{LocalControl, Policies};
+use crate::egress::{Egress, Lookup, SystemLookup};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
 use crate::leader::{self, Leadership};
@@ -86,7 +87,9 @@ impl App {
         };
         let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
-        let host = ComponentHost::new(config.limits.clone(), signer.verifier())?;
+        let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+        let egress = Egress::new(config.egress.clone(), &lookup)?;
+        let host = ComponentHost::new(config.limits.clone(), signer.verifier(), egress)?;
         let compiler = Compiler {
             program,
             limits: config.limits.clone(),

@@ -8,6 +8,7 @@ pub mod control;
 pub mod hydration;
 pub mod worker;
 pub mod engine;
+pub mod egress;
 pub mod state;
 pub mod outbox;
 pub mod reply;

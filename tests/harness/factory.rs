@@ -6,13 +6,15 @@ use agent_factory::clock::Ids;
 use agent_factory::config::Config;
 use agent_factory::control::LocalControl;
 use agent_factory::domain::{
-    AgentKey, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
+    AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
 };
 use agent_factory::engine::ComponentKind;
 use agent_factory::outbox;
 use agent_factory::queue::{self, Enqueue, EnqueueError, MessageState, MessageStatus};
 use agent_factory::store::{ClockSource, Db, StoreError, Topic};
-use agent_factory::workspace::{self, AdmittedSkill, Agent, Import, Workspace};
+use agent_factory::workspace::{
+    self, AdmittedSkill, Agent, Bounds, Import, Workspace, WorkspaceError,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -81,7 +83,9 @@ impl Factory {
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
     pub async fn agent(&self, tenant: &str, engine: &str, folder: &Path) {
-        let Workspace { documents, skills } = workspace::read(folder).expect("a workspace");
+        let bounds = Bounds::of(self.app.config());
+        let Workspace { documents, skills } =
+            workspace::read(folder, &bounds).expect("a workspace");
         let engine_bytes = built::guest_bytes(engine);
         let admission = &self.app.admission;
         admission
@@ -90,9 +94,9 @@ impl Factory {
             .expect("an engine");
         let mut admitted = Vec::new();
         for folder in skills {
-            let tools = match &folder.component {
-                Some((_, bytes)) => {
-                    let skill = admission.admit(ComponentKind::Skill, bytes.clone()).await;
+            let tools = match folder.component_bytes() {
+                Some(bytes) => {
+                    let skill = admission.admit(ComponentKind::Skill, bytes.to_vec()).await;
                     skill.expect("a skill").tools
                 }
                 None => Vec::new(),
@@ -108,15 +112,16 @@ impl Factory {
             time_zone: "UTC".to_owned(),
             runtime_config: BTreeMap::new(),
             secrets_ref: Vec::new(),
+            models: AgentModels::default(),
         };
         let import = Import {
             agent,
             documents,
             skills: admitted,
         };
-        let imported: Result<_, StoreError> = self
+        let imported: Result<_, WorkspaceError> = self
             .db()
-            .write(move |tx| Box::pin(async move { workspace::import(tx, &import).await }))
+            .write(move |tx| Box::pin(async move { workspace::import(tx, &bounds, &import).await }))
             .await;
         imported.expect("an import");
     }

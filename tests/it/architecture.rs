@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     (
         "cli",
         &[
@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "api",
             "artifacts",
             "control",
+            "egress",
             "engine",
             "hydration",
             "leader",
@@ -82,14 +83,16 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("leader", &["store"]),
     ("workspace", &["artifacts", "store"]),
     ("artifacts", &["engine", "store"]),
-    ("hydration", &["queue", "state", "store"]),
+    ("hydration", &["queue", "secrets", "state", "store"]),
     ("outbox", &["queue", "store"]),
     ("queue", &["store"]),
     ("state", &["store"]),
     ("identity", &["store"]),
     ("secrets", &["store"]),
     // No store, no queue, no secrets: what a guest can reach has none of them.
-    ("engine", &[]),
+    ("engine", &["egress"]),
+    // Guests' requests go out here, and it knows nobody.
+    ("egress", &[]),
     ("reply", &[]),
     ("store", &[]),
     ("clock", &[]),

@@ -13,3 +13,4 @@ mod queue;
 mod readme;
 mod state;
 mod store;
+mod workspace;

@@ -6,7 +6,7 @@
 #[cfg(target_arch = "wasm32")]
 pub(crate) use crate::bindings::{
     blobs::agent_factory::guest::blobs::Blob,
-    engine::agent_factory::guest::turns::Turn,
+    engine::agent_factory::guest::{model, turns::Turn},
     skill::agent_factory::guest::{config, key_value, logging, memory, tool_calls::ToolCall},
 };
 
@@ -14,4 +14,5 @@ pub(crate) use crate::bindings::{
 pub(crate) use crate::testing::{
     FakeTurn as Turn,
     fakes::{Blob, ToolCall, config, key_value, logging, memory},
+    model::interface as model,
 };

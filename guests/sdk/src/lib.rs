@@ -61,7 +61,8 @@
 //!
 //! # Engines
 //!
-//! An **engine adapter** is one function over a turn, see [`engine`](macro@engine) and [`Turn`].
+//! An **engine adapter** is one function over a turn, see [`engine`](macro@engine) and [`Turn`]. It
+//! reaches the agent's models by [`model`].
 //!
 //! # Tests
 //!
@@ -78,6 +79,7 @@ mod host;
 pub mod key_value;
 pub mod log;
 pub mod memory;
+pub mod model;
 mod output;
 pub mod prelude;
 mod schema;

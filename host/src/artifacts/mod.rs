@@ -43,7 +43,7 @@ impl CompiledRow {
     }
 }
 
-/// Store `bytes`; they may be there already.
+/// Store `bytes`; they may be there already, and are not sent to the database again then.
 ///
 /// # Errors
 /// Where the database does not answer.
@@ -51,7 +51,15 @@ pub async fn put(tx: &mut Tx, now: Timestamp, bytes: &[u8]) -> Result<Digest, St
     const SQL: &str = "
         INSERT INTO artifacts (digest, size_bytes, bytes, created_at) VALUES ($1, $2, $3, $4)
         ON CONFLICT (digest) DO NOTHING";
+    const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM artifacts WHERE digest = $1)";
     let digest = Digest::of(bytes);
+    let known: bool = on_tx!(tx, |conn| sqlx::query_scalar(KNOWN)
+        .bind(digest.to_string())
+        .fetch_one(conn)
+        .await)?;
+    if known {
+        return Ok(digest);
+    }
     let size = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     on_tx!(tx, |conn| {
         sqlx::query(SQL)

@@ -5,13 +5,15 @@ use super::{chat, stop};
 use crate::app::App;
 use crate::artifacts::Admitted;
 use crate::clock::Ids;
-use crate::domain::{AgentKey, BotId, SecretRef, TenantId};
+use crate::domain::{AgentKey, AgentModels, BotId, SecretRef, TenantId};
 use crate::engine::ComponentKind;
 use crate::identity::{self, NewBot, WebhookSecret};
 use crate::queue;
 use crate::secrets::{self, MasterKey, SecretError};
-use crate::store::{ClockSource, StoreError};
-use crate::workspace::{self, AdmittedSkill, Agent, Import, Imported, Workspace};
+use crate::store::ClockSource;
+use crate::workspace::{
+    self, AdmittedSkill, Agent, Bounds, Import, Imported, Workspace, WorkspaceError,
+};
 use anyhow::Context as _;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -138,22 +140,24 @@ async fn serve(
 /// Admit the engine and the skills, and store the agent.
 async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
     let folder = dev.workspace.clone();
+    let bounds = Bounds::of(app.config());
     let workspace: Workspace =
-        tokio::task::spawn_blocking(move || workspace::read(&folder)).await??;
+        tokio::task::spawn_blocking(move || workspace::read(&folder, &bounds)).await??;
     let engine = tokio::fs::read(&dev.engine)
         .await
         .with_context(|| format!("read the engine {}", dev.engine.display()))?;
     admit(app, ComponentKind::Engine, engine.clone(), &dev.engine).await?;
     let mut skills = Vec::with_capacity(workspace.skills.len());
     for folder in workspace.skills {
-        let tools = match &folder.component {
-            Some((path, bytes)) => {
-                let path = folder.folder.join(path);
-                admit(app, ComponentKind::Skill, bytes.clone(), &path)
+        let tools = match (&folder.component, folder.component_bytes()) {
+            (Some(path), Some(bytes)) => {
+                let skill = format!("skills/{}", folder.manifest.name);
+                let path = dev.workspace.join(skill).join(path.as_str());
+                admit(app, ComponentKind::Skill, bytes.to_vec(), &path)
                     .await?
                     .tools
             }
-            None => Vec::new(),
+            _ => Vec::new(),
         };
         skills.push(AdmittedSkill { folder, tools });
     }
@@ -171,6 +175,7 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         time_zone: "UTC".to_owned(),
         runtime_config: BTreeMap::new(),
         secrets_ref: vec![demo.token_ref.clone()],
+        models: AgentModels::default(),
     };
     let import = Import {
         agent,
@@ -178,11 +183,11 @@ async fn import(app: &App, demo: &Demo, dev: &Dev) -> anyhow::Result<Imported> {
         skills,
     };
     let policy = app.queue_policy();
-    let imported: Result<_, StoreError> = app
+    let imported: Result<_, WorkspaceError> = app
         .db
         .write(move |tx| {
             Box::pin(async move {
-                let imported = workspace::import(tx, &import).await?;
+                let imported = workspace::import(tx, &bounds, &import).await?;
                 // Whoever starts `dev` again has looked at what held the agent.
                 let (tenant, agent) = (&import.agent.tenant_id, &import.agent.agent_key);
                 queue::resume(tx, &policy, tenant, agent).await?;

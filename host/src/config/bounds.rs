@@ -3,7 +3,9 @@
 //! Validation and `config show` read the same table, so that what is printed is what is checked.
 
 use super::error::{Origin, Problem};
-use super::{hydration, lease, limits, outbox, queue, retry, scaling, server, telegram};
+use super::{
+    egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -85,7 +87,9 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         hydration::QUANTITIES,
         outbox::QUANTITIES,
         telegram::QUANTITIES,
+        egress::QUANTITIES,
         limits::QUANTITIES,
+        uploads::QUANTITIES,
     ]
     .into_iter()
     .flatten()

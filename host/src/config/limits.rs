@@ -35,6 +35,11 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("limits.memory_append_bytes", 0, 16 << 20, "bytes"),
     whole("limits.memory_hits", 1, 1_000, "hits"),
     whole("limits.output_tokens", 1, 1_000_000, "tokens"),
+    whole("limits.model_calls", 0, 10_000, "calls"),
+    whole("limits.model_output_tokens", 1, 100_000_000, "tokens"),
+    whole("limits.model_request_bytes", 2, 256 << 20, "bytes"),
+    whole("limits.model_answer_bytes", 1, 1 << 30, "bytes"),
+    whole("limits.model_event_bytes", 1, 64 << 20, "bytes"),
     whole("limits.component_bytes", 8, 1 << 30, "bytes"),
     whole("limits.component_cache_bytes", 0, 1 << 40, "bytes"),
     whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
@@ -66,7 +71,8 @@ pub struct Limits {
     pub tool_ms: u64,
     /// Processor time of one tool call, milliseconds.
     pub tool_cpu_ms: u64,
-    /// Calls from one component call to the host's capabilities (WASI is not counted).
+    /// Calls from one component call to the host's capabilities (WASI and the events of a model's answer are not
+    /// counted).
     pub host_calls: u32,
     /// What one call to the host may copy out of the guest, bytes; a read of a blob copies no more
     /// into it.
@@ -110,8 +116,19 @@ pub struct Limits {
     pub memory_append_bytes: u64,
     /// Hits of one memory search; those beyond are not given.
     pub memory_hits: u32,
-    /// The most tokens a model may answer with.
+    /// The most tokens a model may answer with. A request that asks for more is refused.
     pub output_tokens: u32,
+    /// Requests to models of one turn.
+    pub model_calls: u32,
+    /// Tokens of all answers of one turn together, as the vendors count them. Once they are spent, no
+    /// further request is made.
+    pub model_output_tokens: u64,
+    /// One request to a model, bytes of JSON.
+    pub model_request_bytes: u64,
+    /// One answer of a model, bytes.
+    pub model_answer_bytes: u64,
+    /// One server-sent event of an answer, bytes.
+    pub model_event_bytes: u64,
     /// A component to be uploaded, bytes.
     pub component_bytes: u64,
     /// Compiled code of the components that one worker keeps loaded while no turn uses them, bytes.
@@ -156,6 +173,11 @@ impl Default for Limits {
             memory_append_bytes: 8 << 10,
             memory_hits: 20,
             output_tokens: 8_192,
+            model_calls: 32,
+            model_output_tokens: 65_536,
+            model_request_bytes: 3 << 20,
+            model_answer_bytes: 16 << 20,
+            model_event_bytes: 1 << 20,
             component_bytes: 32 << 20,
             component_cache_bytes: 512 << 20,
             compile_ms: 60_000,

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod database;
+mod egress;
 mod environment;
 mod error;
 mod hydration;
@@ -28,9 +29,11 @@ mod secrets;
 mod server;
 mod sources;
 mod telegram;
+mod uploads;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
 pub use hydration::Hydration;
@@ -47,6 +50,7 @@ pub use scaling::Scaling;
 pub use secrets::Secrets;
 pub use server::{PathPrefix, PathPrefixError, Server};
 pub use telegram::{ApiBase, ApiBaseError, Telegram};
+pub use uploads::Uploads;
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -87,8 +91,12 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
+    /// Where guests' requests may go.
+    pub egress: Egress,
     /// What one call of a component may take.
     pub limits: Limits,
+    /// What a tenant may store, and how many uploads are taken at once.
+    pub uploads: Uploads,
 }
 
 impl Config {

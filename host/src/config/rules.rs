@@ -105,9 +105,39 @@ const RULES: &[Rule] = &[
         "one call to the host must be able to carry a reply",
     ),
     at_most(
+        "limits.model_request_bytes",
+        "limits.host_call_bytes",
+        "one call to the host must be able to carry a request to a model",
+    ),
+    at_most(
+        "limits.model_event_bytes",
+        "limits.model_answer_bytes",
+        "an answer must be able to hold an event",
+    ),
+    at_most(
         "queue.max_payload_bytes",
         "server.body_bytes_max",
         "a request must be able to carry a message",
+    ),
+    at_most(
+        "limits.component_bytes",
+        "uploads.folder_bytes",
+        "a folder must be able to carry its component",
+    ),
+    at_most(
+        "uploads.document_bytes",
+        "uploads.folder_bytes",
+        "a folder must be able to carry its SKILL.md",
+    ),
+    at_most(
+        "uploads.file_bytes",
+        "uploads.folder_bytes",
+        "one file must fit into its folder",
+    ),
+    at_most(
+        "uploads.at_once_per_tenant",
+        "uploads.at_once",
+        "one tenant's uploads are among all",
     ),
     below(
         "queue.poll_ms",

@@ -155,6 +155,10 @@ fn plain(key: &str, value: config::Value, is_variable: bool) -> Value {
         ValueKind::Float(number) => {
             Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
         }
+        ValueKind::Array(values) => values
+            .into_iter()
+            .map(|value| plain(key, value, is_variable))
+            .collect(),
         other => Value::String(other.to_string()),
     }
 }

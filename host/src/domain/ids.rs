@@ -124,6 +124,14 @@ text_id!(
     SecretRef, "a secretRef", 128, "A-Z, a-z, 0-9, -, _ and .", is_name
 );
 text_id!(
+    /// The wire format of a model server, for example `openai-chat`.
+    ModelApi, "a model's api", 64, "a-z, 0-9 and -", is_slug
+);
+text_id!(
+    /// A vendor's name of a model.
+    ModelName, "a model's name", 256, "visible ASCII", |c| c.is_ascii_graphic()
+);
+text_id!(
     /// A Telegram bot's id: the number before the colon of its token.
     BotId, "a bot id", 20, "0-9", |c| c.is_ascii_digit()
 );

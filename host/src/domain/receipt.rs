@@ -1,4 +1,4 @@
-use super::{Digest, SkillName, ToolName};
+use super::{Digest, ModelApi, ModelName, SkillName, ToolName};
 use serde::{Deserialize, Serialize};
 
 /// What was invoked.
@@ -14,6 +14,39 @@ pub enum Invocation {
         /// Its tool.
         tool: ToolName,
     },
+    /// One request to a model, made for the engine.
+    Model {
+        /// The wire format.
+        api: ModelApi,
+        /// The vendor's name of the model.
+        model: ModelName,
+    },
+}
+
+/// Tokens of one exchange with a model, as the vendor counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelTokens {
+    /// Of the request, those from a cache included.
+    pub input: u64,
+    /// Of the request, read from the vendor's cache.
+    pub cached_input: u64,
+    /// Of the answer, those of reasoning included.
+    pub output: u64,
+    /// Of the answer, spent on reasoning.
+    pub reasoning: u64,
+}
+
+/// What one exchange with a model took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelUsage {
+    /// The HTTP status; none where no answer began.
+    pub status: Option<u16>,
+    /// The request's body, bytes.
+    pub request_bytes: u64,
+    /// What came of the answer's body, bytes.
+    pub answer_bytes: u64,
+    /// Tokens; none where the vendor did not say, or the answer did not come to its end.
+    pub tokens: Option<ModelTokens>,
 }
 
 /// How an invocation ended.
@@ -41,12 +74,12 @@ pub struct ReceiptLine {
     pub text: String,
 }
 
-/// What one invocation of a component cost, and what it had to say.
+/// What one invocation of a component, or one request to a model, cost, and what it had to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// What was invoked.
     pub invocation: Invocation,
-    /// The component that ran.
+    /// The component that ran, or that asked the model.
     pub component: Digest,
     /// How it ended.
     pub outcome: ReceiptOutcome,
@@ -62,4 +95,7 @@ pub struct Receipt {
     pub log: Vec<ReceiptLine>,
     /// Lines beyond the bound, dropped.
     pub log_dropped: u32,
+    /// Of a request to a model; none of a component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<ModelUsage>,
 }

@@ -176,6 +176,7 @@ impl Cost {
             host_calls: self.host_calls,
             log: self.log,
             log_dropped: self.log_dropped,
+            usage: None,
         }
     }
 }

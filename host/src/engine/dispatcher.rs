@@ -23,6 +23,9 @@ pub(super) trait HostCall: Send {
     /// As records and traces name it: `interface.function`.
     const NAME: &'static str;
 
+    /// Whether it counts for `limits.host_calls`. What has a bound of its own does not.
+    const COUNTED: bool = true;
+
     /// Do it.
     fn answer(self, scope: &mut Scope) -> impl Future<Output = Result<Self::Answer, Stop>> + Send;
 }
@@ -71,7 +74,7 @@ impl Scope {
 
     /// Count a host call and answer it.
     pub(super) async fn call<C: HostCall>(&mut self, call: C) -> wasmtime::Result<C::Answer> {
-        self.host_calls = self.host_calls.saturating_add(1);
+        self.host_calls = self.host_calls.saturating_add(u32::from(C::COUNTED));
         if self.host_calls > self.limits().host_calls {
             self.host_calls = self.limits().host_calls;
             return Err(Stop::host_calls(self.limits()).into());

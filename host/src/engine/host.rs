@@ -17,6 +17,7 @@ use super::turn::{TurnEnd, TurnFailure, TurnInput};
 use super::{Grants, deserialize};
 use crate::config::Limits;
 use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome, ToolError};
+use crate::egress::Egress;
 use moka::sync::Cache;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -37,6 +38,7 @@ struct Inner {
     compatibility: String,
     trust: ArtifactVerifier,
     limits: Arc<Limits>,
+    egress: Egress,
     engine_linker: Linker<CallState>,
     skill_linker: Linker<CallState>,
     engine_slots: Semaphore,
@@ -76,11 +78,11 @@ pub enum LoadError {
 }
 
 impl ComponentHost {
-    /// A host that runs what `trust` vouches for.
+    /// A host that runs what `trust` vouches for, and whose guests' requests go out through `egress`.
     ///
     /// # Errors
     /// Where the machine does not give the address space that the limits ask for, or no thread.
-    pub fn new(limits: Limits, trust: ArtifactVerifier) -> Result<Self, HostError> {
+    pub fn new(limits: Limits, trust: ArtifactVerifier, egress: Egress) -> Result<Self, HostError> {
         let engine = runtime::engine(Purpose::Run, &limits)?;
         let slots = |count: u32| {
             let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
@@ -89,6 +91,7 @@ impl ComponentHost {
         Ok(Self(Arc::new(Inner {
             compatibility: runtime::compatibility(&engine),
             trust,
+            egress,
             engine_linker: engine_linker(&engine)?,
             skill_linker: skill_linker(&engine)?,
             engine_slots: slots(limits.engine_slots),
@@ -216,7 +219,7 @@ impl ComponentHost {
             slot = slot(&self.0.engine_slots) => slot,
         };
         let limits = Arc::clone(&self.0.limits);
-        let (session, config) = Session::begin(self.clone(), limits, input);
+        let (session, config) = Session::begin(self.clone(), limits, engine.digest(), input);
         let session = Arc::new(session);
         let tools_end = session.cancel.clone().drop_guard();
         let scope = Scope::new(
@@ -250,6 +253,11 @@ impl ComponentHost {
 
     pub(super) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    /// The way out for requests.
+    pub(super) fn egress(&self) -> &Egress {
+        &self.0.egress
     }
 
     /// A slot for a tool; waits for one.

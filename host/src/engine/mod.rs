@@ -14,6 +14,7 @@
 //! 4. What the guest calls goes through `dispatcher` to `capabilities`, and from there to the turn's
 //!    `session`: the bundle ([`TurnInput`]), what the turn has changed so far, and [`Lookups`] for
 //!    the few things that are asked at once. There is no database here, and no name of a tenant.
+//!    Requests to models are made by `models`, through [`egress`](crate::egress).
 //! 5. [`TurnEnd`] has the [`Overlay`] to store with the turn's completion, or a [`TurnFailure`] that
 //!    says what should happen next.
 //!
@@ -38,6 +39,7 @@ mod limiter;
 mod log;
 mod lookups;
 mod meter;
+mod models;
 mod runtime;
 mod schema;
 mod session;
@@ -61,5 +63,6 @@ pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
 pub use host::{ComponentHost, LoadError};
 pub use lookups::{LookupError, Lookups};
+pub use models::{Credential, TurnModel};
 pub use runtime::HostError;
 pub use turn::{Overlay, TurnEnd, TurnFailure, TurnInput, TurnSkill};

@@ -3,15 +3,17 @@
 use super::host::ComponentHost;
 use super::kv_overlay::KvOverlay;
 use super::log::LogBudget;
+use super::models::{Credential, Spent, TurnModel};
 use super::stop::Stop;
 use super::turn::{Overlay, TurnInput, TurnSkill};
 use super::{LookupError, Lookups};
 use crate::config::Limits;
 use crate::domain::Reply;
 use crate::domain::{
-    DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit, MessageId,
-    Receipt, Section, TurnMode,
+    Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit,
+    MessageId, Receipt, Section, TurnMode,
 };
+use crate::egress::{Egress, Redactor};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +33,11 @@ pub(super) struct Session {
     pub(super) history: Vec<HistoryMessage>,
     pub(super) input: HistoryMessage,
     pub(super) skills: Vec<TurnSkill>,
+    pub(super) models: Vec<TurnModel>,
+    /// Takes the secrets of this turn out of texts.
+    pub(super) redactor: Redactor,
+    /// The engine adapter's component.
+    pub(super) engine: Digest,
     pub(super) memory_note: DocumentPath,
     pub(super) lookups: Arc<dyn Lookups>,
     /// Cancelled when the turn ends, however it ends; tools end with it.
@@ -59,6 +66,7 @@ pub(super) struct Changes {
     pub(super) memory_bytes: u64,
     pub(super) tool_rounds: u32,
     pub(super) receipts: Vec<Receipt>,
+    pub(super) models: Spent,
 }
 
 impl Session {
@@ -66,9 +74,19 @@ impl Session {
     pub(super) fn begin(
         host: ComponentHost,
         limits: Arc<Limits>,
+        engine: Digest,
         input: TurnInput,
     ) -> (Self, BTreeMap<String, String>) {
+        let secrets = input
+            .models
+            .iter()
+            .filter_map(|model| match &model.credential {
+                Credential::Value(value) => Some(value.reveal()),
+                Credential::None | Credential::Missing(_) => None,
+            });
         let session = Self {
+            redactor: Redactor::new(secrets),
+            engine,
             log_budget: LogBudget::new(&limits),
             limits,
             turn_id: input.turn_id,
@@ -78,6 +96,7 @@ impl Session {
             history: input.history,
             input: input.input,
             skills: input.skills,
+            models: input.models,
             memory_note: input.memory_note,
             lookups: input.lookups,
             cancel: input.cancel.child_token(),
@@ -111,6 +130,9 @@ impl Session {
                 at: None,
             },
             skills: Vec::new(),
+            models: Vec::new(),
+            redactor: Redactor::default(),
+            engine: Digest::of(&[]),
             memory_note,
             lookups: Arc::new(NoLookups),
             cancel: CancellationToken::new(),
@@ -126,6 +148,11 @@ impl Session {
     /// What the turn has changed so far.
     pub(super) fn changes(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The way out; none while a component is only described.
+    pub(super) fn egress(&self) -> Option<&Egress> {
+        self.host.as_ref().map(ComponentHost::egress)
     }
 
     /// Wall clock left.

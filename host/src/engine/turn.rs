@@ -1,6 +1,6 @@
 //! What goes into a turn, and what comes out of it.
 
-use super::{Grants, Lookups, SkillComponent};
+use super::{Grants, Lookups, SkillComponent, TurnModel};
 use crate::domain::{
     DocumentPath, HistoryMessage, KvWrite, MessageId, Receipt, Reply, Section, SkillName, Tool,
     TurnMode,
@@ -26,6 +26,8 @@ pub struct TurnInput {
     pub input: HistoryMessage,
     /// The skills with a component, in the order their tools are offered.
     pub skills: Vec<TurnSkill>,
+    /// The models the engine may ask, preferred first.
+    pub models: Vec<TurnModel>,
     /// The engine's own settings.
     pub config: BTreeMap<String, String>,
     /// Today's note, where memory is appended.

@@ -2,12 +2,15 @@ use super::Policy;
 use super::prompt::Today;
 use super::snapshot::{self, Built};
 use crate::domain::{
-    Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, Section, TurnMode,
+    AgentModels, Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef,
+    SecretValue, Section, TurnMode,
 };
 use crate::queue::{LeaseError, Started};
+use crate::secrets::{self, MasterKey, SecretError};
 use crate::state::history;
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What one turn needs beside its agent's snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +33,8 @@ pub struct Bundle {
     pub history: Vec<HistoryMessage>,
     /// Where the agent's memory is appended to today.
     pub memory_note: DocumentPath,
+    /// The active values of the secrets that the agent's models name; what is not active is not here.
+    pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// Ties the turn's spans to those of the message's arrival.
     pub trace_id: String,
 }
@@ -43,6 +48,9 @@ pub enum HydrateError {
     /// The agent was disabled after the message was accepted.
     #[error("the agent is disabled")]
     AgentDisabled,
+    /// A secret of the agent's is stored and cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,10 +61,11 @@ pub enum HydrateError {
 /// worker asks for it.
 ///
 /// # Errors
-/// A disabled agent, or the database.
+/// A disabled agent, a secret that does not open, or the database.
 pub async fn hydrate(
     tx: &mut Tx,
     policy: &Policy,
+    key: &MasterKey,
     lease: &Lease,
     started: Started,
 ) -> Result<(Bundle, Option<Built>), HydrateError> {
@@ -88,9 +97,27 @@ pub async fn hydrate(
         volatile: today.sections(policy, &snapshot.notes, private),
         history,
         memory_note,
+        secrets: values(tx, key, lease, &snapshot.models).await?,
         trace_id: started.trace_id,
     };
     Ok((bundle, built))
+}
+
+async fn values(
+    tx: &mut Tx,
+    key: &MasterKey,
+    lease: &Lease,
+    models: &AgentModels,
+) -> Result<BTreeMap<SecretRef, SecretValue>, SecretError> {
+    let mut values = BTreeMap::new();
+    for name in models.iter().filter_map(|model| model.secret_ref.as_ref()) {
+        if !values.contains_key(name)
+            && let Some(value) = secrets::active(tx, key, &lease.tenant_id, name).await?
+        {
+            values.insert(name.clone(), value.into());
+        }
+    }
+    Ok(values)
 }
 
 /// A Telegram group has a negative chat id; everything else is one person's conversation.

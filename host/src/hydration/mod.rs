@@ -4,7 +4,9 @@
 //! the digest of its own JSON, and cached by workers. What changes from turn to
 //! turn is the [`Bundle`]: the message, the recent history, today's date. A bundle names its snapshot by digest.
 //!
-//! No secret value is in either: the host adds credentials where they are used.
+//! A snapshot is stored, and has no secret's value in it. A bundle is not stored, and carries the values of the few
+//! secrets that its agent's models name, read anew for each turn: a key that was replaced is used at once. The host adds
+//! them where they are used, and no guest sees one.
 
 mod bundle;
 mod prompt;

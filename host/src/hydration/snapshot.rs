@@ -1,12 +1,12 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{AgentKey, Digest, DocumentPath, Grants, Lease, SkillName, Tool};
+use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, SkillName, Tool};
 use crate::store::{StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The form of what is below, and of the prompt. Another form makes new snapshots of unchanged agents.
-const FORMAT: &str = "snapshot 1";
+const FORMAT: &str = "snapshot 2";
 
 /// What of an agent stays the same from turn to turn, by the digest of its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub engine: Digest,
     /// Settings the engine may read.
     pub config: BTreeMap<String, String>,
+    /// The models the engine may ask; their credentials are named, and come with each bundle.
+    pub models: AgentModels,
     /// The time zone of the agent's dates.
     pub time_zone: String,
     /// The stable part of the prompt, in order.
@@ -116,6 +118,7 @@ pub(super) async fn current(
         agent_key: lease.agent_key.clone(),
         engine: profile.engine()?,
         config: profile.config()?,
+        models: profile.models()?,
         time_zone: profile.time_zone.clone(),
         sections: prompt::sections(policy, &documents, &skills),
         notes: prompt::notes(policy, documents),

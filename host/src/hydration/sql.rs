@@ -1,7 +1,7 @@
 //! The statements of hydration. Each names the lease's tenant and agent.
 
 use super::SnapshotSkill;
-use crate::domain::{Digest, DocumentPath, Lease, Timestamp};
+use crate::domain::{AgentModels, Digest, DocumentPath, Lease, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ pub(super) struct ProfileRow {
     pub(super) time_zone: String,
     engine_digest: String,
     runtime_config: String,
+    models: String,
     snapshot_digest: Option<String>,
     pub(super) content_version: i64,
 }
@@ -24,6 +25,10 @@ impl ProfileRow {
 
     pub(super) fn config(&self) -> Result<BTreeMap<String, String>, StoreError> {
         serde_json::from_str(&self.runtime_config).map_err(StoreError::corrupt("runtime config"))
+    }
+
+    pub(super) fn models(&self) -> Result<AgentModels, StoreError> {
+        serde_json::from_str(&self.models).map_err(StoreError::corrupt("models"))
     }
 
     pub(super) fn snapshot(&self) -> Result<Option<Digest>, StoreError> {
@@ -41,7 +46,8 @@ fn digest(text: &str) -> Result<Digest, StoreError> {
 
 pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<ProfileRow>, StoreError> {
     const SQL: &str = "
-        SELECT time_zone, engine_digest, runtime_config, snapshot_digest, content_version FROM agent_profiles
+        SELECT time_zone, engine_digest, runtime_config, models, snapshot_digest, content_version
+        FROM agent_profiles
         WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)

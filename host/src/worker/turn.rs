@@ -4,8 +4,8 @@ use super::flight::Boarded;
 use super::lookups::LeasedLookups;
 use super::{Worker, pause_after};
 use crate::control::{ClaimedTurn, Completion, ControlError, Failure};
-use crate::domain::{DocumentPath, Lease, Receipt, Section};
-use crate::engine::{Overlay, TurnEnd, TurnFailure, TurnInput};
+use crate::domain::{DocumentPath, Lease, Receipt, SecretRef, Section};
+use crate::engine::{Credential, Overlay, TurnEnd, TurnFailure, TurnInput, TurnModel};
 use crate::hydration::{Bundle, Snapshot};
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,6 +82,7 @@ impl Worker {
             attempt: bundle.attempt,
             mode: bundle.mode,
             prompt: prompt(&snapshot, &bundle),
+            models: models(&snapshot, &bundle),
             history: bundle.history,
             input: bundle.input,
             skills,
@@ -166,6 +167,22 @@ fn prompt(snapshot: &Snapshot, bundle: &Bundle) -> Vec<Section> {
             stable: true,
         });
     stable.chain(bundle.volatile.iter().cloned()).collect()
+}
+
+/// The agent's models, each with its credential as it is now.
+fn models(snapshot: &Snapshot, bundle: &Bundle) -> Vec<TurnModel> {
+    let credential = |name: &SecretRef| match bundle.secrets.get(name) {
+        Some(value) => Credential::Value(value.clone()),
+        None => Credential::Missing(name.clone()),
+    };
+    let models = snapshot.models.iter().map(|model| TurnModel {
+        credential: model
+            .secret_ref
+            .as_ref()
+            .map_or(Credential::None, credential),
+        model: model.clone(),
+    });
+    models.collect()
 }
 
 fn completion(overlay: Overlay, note: DocumentPath, receipts: Vec<Receipt>) -> Completion {

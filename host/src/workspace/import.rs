@@ -1,10 +1,13 @@
 //! Storing a workspace, so that importing it again changes nothing.
 
-use super::read::SkillFolder;
+use super::agents::{AgentId, forget_snapshot, json};
+use super::error::WorkspaceError;
+use super::folder::Bounds;
+use super::skills::{AdmittedSkill, skill_put};
 use super::sql;
 use crate::artifacts;
-use crate::domain::{AgentKey, Digest, DocumentPath, Pool, SecretRef, TenantId, Tool};
-use crate::store::{StoreError, Tx};
+use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Pool, SecretRef, TenantId};
+use crate::store::Tx;
 use std::collections::BTreeMap;
 
 /// An agent's profile (`configureAgent`).
@@ -26,15 +29,8 @@ pub struct Agent {
     pub runtime_config: BTreeMap<String, String>,
     /// The secrets this agent may name (`secretsRef`).
     pub secrets_ref: Vec<SecretRef>,
-}
-
-/// A skill whose component, if it has one, was checked, described and compiled.
-#[derive(Clone, Debug)]
-pub struct AdmittedSkill {
-    /// As it lay on disk.
-    pub folder: SkillFolder,
-    /// What its component offers; empty for a skill of instructions only.
-    pub tools: Vec<Tool>,
+    /// The models its engine may ask, preferred first.
+    pub models: AgentModels,
 }
 
 /// What to store.
@@ -63,8 +59,12 @@ pub struct Imported {
 /// import and the agent has not written to it, and removed only where its file is gone and the agent has not either.
 ///
 /// # Errors
-/// Where the database does not answer.
-pub async fn import(tx: &mut Tx, import: &Import) -> Result<Imported, StoreError> {
+/// As [`WorkspaceError`] says; nothing is changed then.
+pub async fn import(
+    tx: &mut Tx,
+    bounds: &Bounds,
+    import: &Import,
+) -> Result<Imported, WorkspaceError> {
     let now = tx.now().await?;
     let agent = &import.agent;
     let engine = artifacts::put(tx, now, &agent.engine).await?;
@@ -76,10 +76,11 @@ pub async fn import(tx: &mut Tx, import: &Import) -> Result<Imported, StoreError
         time_zone: &agent.time_zone,
         runtime_config: json(&agent.runtime_config)?,
         secrets_ref: json(&agent.secrets_ref)?,
+        models: json(&agent.models)?,
     };
-    let whose = sql::Whose {
-        tenant_id: &agent.tenant_id,
-        agent_key: &agent.agent_key,
+    let whose = AgentId {
+        tenant_id: agent.tenant_id.clone(),
+        agent_key: agent.agent_key.clone(),
     };
     let mut changed = sql::profile_put(tx, &whose, now, &profile).await?;
     let mut imported = Imported::default();
@@ -92,63 +93,20 @@ pub async fn import(tx: &mut Tx, import: &Import) -> Result<Imported, StoreError
     imported.kept = sql::documents_kept(tx, &whose, &json(&files)?).await?;
     let paths: Vec<&DocumentPath> = import.documents.iter().map(|(path, _)| path).collect();
     imported.documents += sql::documents_remove_others(tx, &whose, &json(&paths)?).await?;
-    for skill in &import.skills {
-        imported.skills += skill_put(tx, &whose, now, skill).await?;
-    }
     let names: Vec<_> = import
         .skills
         .iter()
         .map(|skill| &skill.folder.manifest.name)
         .collect();
+    // First those that are gone: their tools' names are free again.
     imported.skills += sql::skills_remove_others(tx, &whose, &json(&names)?).await?;
+    for skill in &import.skills {
+        let put = skill_put(tx, &whose, bounds, skill).await?;
+        imported.skills += u64::from(put.changed);
+    }
     changed += imported.documents + imported.skills;
     if changed > 0 {
-        sql::snapshot_forget(tx, &whose).await?;
+        forget_snapshot(tx, &whose).await?;
     }
     Ok(imported)
-}
-
-async fn skill_put(
-    tx: &mut Tx,
-    whose: &sql::Whose<'_>,
-    now: crate::domain::Timestamp,
-    skill: &AdmittedSkill,
-) -> Result<u64, StoreError> {
-    let folder = &skill.folder;
-    let component = match &folder.component {
-        Some((path, bytes)) => {
-            let digest = artifacts::put(tx, now, bytes).await?;
-            Some((
-                path.as_str(),
-                digest,
-                i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-            ))
-        }
-        None => None,
-    };
-    let row = sql::Skill {
-        name: &folder.manifest.name,
-        description: &folder.manifest.description,
-        manifest_md: &folder.manifest_md,
-        component: component.map(|(_, digest, _)| digest),
-        tools: if component.is_some() {
-            Some(json(&skill.tools)?)
-        } else {
-            None
-        },
-        // Whoever runs the import is the one who grants: what the folder asks for is granted as asked.
-        grants: json(&folder.asked)?,
-    };
-    let changed = sql::skill_put(tx, whose, now, &row).await?;
-    if component.is_none() {
-        sql::component_assets_remove(tx, whose, row.name).await?;
-    }
-    if let Some((path, digest, size)) = component {
-        sql::component_asset_put(tx, whose, now, row.name, path, digest, size).await?;
-    }
-    Ok(changed)
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(StoreError::corrupt("workspace"))
 }

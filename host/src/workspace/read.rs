@@ -1,17 +1,15 @@
 //! A workspace as it lies in a folder.
 
-use super::capabilities;
-use super::manifest::{Manifest, ManifestError};
-use crate::domain::{DocumentPath, Grants};
+use super::files::{FilePath, Files};
+use super::folder::{Bounds, FolderError, SkillFolder};
+use crate::domain::{DocumentPath, IdError, SkillName};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The largest document, bytes.
-const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
-/// The largest component or asset, bytes; the component's own limit is checked at its admission.
-const ASSET_BYTES_MAX: u64 = 64 << 20;
-/// The most files of one folder.
-const FILES_MAX: usize = 2_000;
+/// The most entries of one folder that holds documents or skills.
+const ENTRIES_MAX: usize = 100_000;
+/// Folders that tools leave behind and that belong to no skill.
+const LEFT_OUT: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
 /// A workspace folder, read and checked.
 #[derive(Clone, Debug, Default)]
@@ -20,21 +18,6 @@ pub struct Workspace {
     pub documents: Vec<(DocumentPath, String)>,
     /// The folders under `skills/`.
     pub skills: Vec<SkillFolder>,
-}
-
-/// One skill folder.
-#[derive(Clone, Debug)]
-pub struct SkillFolder {
-    /// Where it lies, for messages.
-    pub folder: PathBuf,
-    /// What `SKILL.md` says.
-    pub manifest: Manifest,
-    /// `SKILL.md` itself.
-    pub manifest_md: String,
-    /// What `config/capabilities.toml` asks for.
-    pub asked: Grants,
-    /// The component's path within the folder and its bytes; none for a skill of instructions only.
-    pub component: Option<(String, Vec<u8>)>,
 }
 
 /// A folder that is no workspace, or a file in it that cannot be used.
@@ -57,7 +40,7 @@ pub enum ReadError {
         max: u64,
     },
     /// Too many files.
-    #[error("{path} holds more than {FILES_MAX} files")]
+    #[error("{path} holds more than {ENTRIES_MAX} files")]
     TooMany {
         /// Which.
         path: PathBuf,
@@ -70,37 +53,21 @@ pub enum ReadError {
         /// Why not.
         reason: String,
     },
-    /// A skill's manifest.
-    #[error("{path}: {source}")]
-    Manifest {
+    /// A folder whose name is no skill's.
+    #[error("the folder {path} cannot be a skill's: {source}")]
+    Name {
+        /// Which.
+        path: PathBuf,
+        /// What a name is.
+        source: IdError,
+    },
+    /// A skill.
+    #[error("the skill in {path}: {source}")]
+    Skill {
         /// Which.
         path: PathBuf,
         /// What is wrong.
-        source: ManifestError,
-    },
-    /// A skill's capabilities.
-    #[error("{path}: {source}")]
-    Capabilities {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        source: Box<toml::de::Error>,
-    },
-    /// A manifest that names a component that is not there.
-    #[error("{path} names the component {component}, which is not there; build the skill first")]
-    NoComponent {
-        /// The manifest.
-        path: PathBuf,
-        /// What it names.
-        component: String,
-    },
-    /// A component's path that leads out of the folder.
-    #[error("{path} names the component {component}, which is not within the skill's folder")]
-    Outside {
-        /// The manifest.
-        path: PathBuf,
-        /// What it names.
-        component: String,
+        source: FolderError,
     },
 }
 
@@ -108,18 +75,18 @@ pub enum ReadError {
 ///
 /// # Errors
 /// The first file that cannot be used, and why.
-pub fn read(folder: &Path) -> Result<Workspace, ReadError> {
-    let mut documents = documents(folder, "")?;
+pub fn read(folder: &Path, bounds: &Bounds) -> Result<Workspace, ReadError> {
+    let mut documents = documents(folder, "", bounds)?;
     let memory = folder.join("memory");
     if memory.is_dir() {
-        documents.extend(self::documents(&memory, "memory/")?);
+        documents.extend(self::documents(&memory, "memory/", bounds)?);
     }
     let mut skills = Vec::new();
     let skills_folder = folder.join("skills");
     if skills_folder.is_dir() {
         for path in entries(&skills_folder)? {
             if path.join("SKILL.md").is_file() {
-                skills.push(skill(&path)?);
+                skills.push(read_skill(&path, bounds)?);
             }
         }
     }
@@ -127,7 +94,11 @@ pub fn read(folder: &Path) -> Result<Workspace, ReadError> {
 }
 
 /// The Markdown files right in `folder`.
-fn documents(folder: &Path, prefix: &str) -> Result<Vec<(DocumentPath, String)>, ReadError> {
+fn documents(
+    folder: &Path,
+    prefix: &str,
+    bounds: &Bounds,
+) -> Result<Vec<(DocumentPath, String)>, ReadError> {
     let mut found = Vec::new();
     for path in entries(folder)? {
         let name = path
@@ -149,75 +120,91 @@ fn documents(folder: &Path, prefix: &str) -> Result<Vec<(DocumentPath, String)>,
         };
         let document = format!("{prefix}{name}")
             .parse()
-            .map_err(|error: crate::domain::IdError| not_a_document(error.to_string()))?;
-        found.push((document, text(&path)?));
+            .map_err(|error: IdError| not_a_document(error.to_string()))?;
+        let text = String::from_utf8(bytes(&path, bounds.document_bytes)?)
+            .ok()
+            .filter(|text| !text.contains('\0'))
+            .ok_or_else(|| not_a_document("it is not UTF-8 text".to_owned()))?;
+        found.push((document, text));
     }
     Ok(found)
 }
 
-fn skill(folder: &Path) -> Result<SkillFolder, ReadError> {
-    let path = folder.join("SKILL.md");
-    let manifest_md = text(&path)?;
-    let name = folder
+/// Read the skill or engine in `folder`, whose name is the folder's. Hidden files, what tools leave behind (`target`,
+/// `node_modules`, `__pycache__`) and symbolic links are left out. Blocks on the file system.
+///
+/// # Errors
+/// The first file that cannot be used, and why.
+pub fn read_skill(folder: &Path, bounds: &Bounds) -> Result<SkillFolder, ReadError> {
+    // Of `.` or a link too.
+    let real = fs::canonicalize(folder).map_err(|source| ReadError::Io {
+        path: folder.to_owned(),
+        source,
+    })?;
+    let name = real
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    let manifest = Manifest::parse(&manifest_md, name).map_err(|source| ReadError::Manifest {
-        path: path.clone(),
+    let name: SkillName = name.parse().map_err(|source| ReadError::Name {
+        path: folder.to_owned(),
         source,
     })?;
-    let capabilities = folder.join("config/capabilities.toml");
-    let asked = if capabilities.is_file() {
-        capabilities::parse(&text(&capabilities)?).map_err(|source| ReadError::Capabilities {
-            path: capabilities,
-            source: source.into(),
-        })?
-    } else {
-        Grants::default()
-    };
-    let component = component(folder, &path, &manifest)?;
-    Ok(SkillFolder {
-        folder: folder.to_owned(),
-        manifest,
-        manifest_md,
-        asked,
-        component,
-    })
+    let files = files(folder, bounds)?;
+    SkillFolder::of(&name, files, bounds).map_err(in_skill(folder))
 }
 
-/// The component the manifest names, or `scripts/<name>.wasm` where that is there.
-fn component(
-    folder: &Path,
-    manifest_path: &Path,
-    manifest: &Manifest,
-) -> Result<Option<(String, Vec<u8>)>, ReadError> {
-    let usual = format!("scripts/{}.wasm", manifest.name);
-    let (relative, named) = match &manifest.component {
-        Some(component) => (component.clone(), true),
-        None => (usual, false),
-    };
-    let component = relative.trim_start_matches("./").to_owned();
-    let within = Path::new(&component)
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_)));
-    if !within {
-        return Err(ReadError::Outside {
-            path: manifest_path.to_owned(),
-            component,
-        });
+/// Every file under `folder`, by its path within it.
+fn files(folder: &Path, bounds: &Bounds) -> Result<Files, ReadError> {
+    let largest = bounds.file_bytes.max(bounds.component_bytes);
+    let mut files = Files::new();
+    let mut waiting = vec![(folder.to_owned(), String::new())];
+    let mut total = 0_u64;
+    while let Some((path, prefix)) = waiting.pop() {
+        for entry in entries(&path)? {
+            let name = entry
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            if name.starts_with('.') || LEFT_OUT.contains(&name.as_str()) {
+                continue;
+            }
+            let within = format!("{prefix}{name}");
+            if entry.is_dir() {
+                waiting.push((entry, format!("{within}/")));
+                continue;
+            }
+            let parsed: Result<FilePath, _> = within.parse();
+            let parsed = parsed
+                .map_err(|source| FolderError::Path {
+                    path: within,
+                    source,
+                })
+                .map_err(in_skill(folder))?;
+            let content = bytes(&entry, largest)?;
+            total = total.saturating_add(u64::try_from(content.len()).unwrap_or(u64::MAX));
+            files.insert(parsed, content.into());
+            if files.len() > usize::try_from(bounds.files).unwrap_or(usize::MAX) {
+                return Err(in_skill(folder)(FolderError::TooMany { max: bounds.files }));
+            }
+            if total > bounds.folder_bytes {
+                return Err(in_skill(folder)(FolderError::Large {
+                    max: bounds.folder_bytes,
+                }));
+            }
+        }
     }
-    let path = folder.join(&component);
-    match (path.is_file(), named) {
-        (true, _) => Ok(Some((component, bytes(&path, ASSET_BYTES_MAX)?))),
-        (false, true) => Err(ReadError::NoComponent {
-            path: manifest_path.to_owned(),
-            component,
-        }),
-        (false, false) => Ok(None),
+    Ok(files)
+}
+
+fn in_skill(folder: &Path) -> impl Fn(FolderError) -> ReadError {
+    move |source| ReadError::Skill {
+        path: folder.to_owned(),
+        source,
     }
 }
 
-/// What lies in `folder`, in the order of names. Symbolic links are left out: they lead elsewhere.
+/// The files and folders in `folder`, in the order of names. Symbolic links are left out, since they lead elsewhere, and so
+/// are pipes and the like.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let failed = |source| ReadError::Io {
         path: folder.to_owned(),
@@ -226,10 +213,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if entry.file_type().map_err(failed)?.is_symlink() {
+        let kind = entry.file_type().map_err(failed)?;
+        if !kind.is_file() && !kind.is_dir() {
             continue;
         }
-        if paths.len() == FILES_MAX {
+        if paths.len() == ENTRIES_MAX {
             return Err(ReadError::TooMany {
                 path: folder.to_owned(),
             });
@@ -238,13 +226,6 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, ReadError> {
     }
     paths.sort();
     Ok(paths)
-}
-
-fn text(path: &Path) -> Result<String, ReadError> {
-    String::from_utf8(bytes(path, DOCUMENT_BYTES_MAX)?).map_err(|_| ReadError::NotADocument {
-        path: path.to_owned(),
-        reason: "it is not UTF-8 text".to_owned(),
-    })
 }
 
 fn bytes(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {

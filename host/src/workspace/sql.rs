@@ -1,14 +1,9 @@
 //! The statements of an import. Each answers how many rows it changed, so that an import that changes nothing
 //! leaves the compiled prompt in place. Differs by necessity between the databases: how a JSON array becomes rows.
 
-use crate::domain::{AgentKey, Digest, DocumentPath, Pool, SkillName, TenantId, Timestamp};
+use super::agents::AgentId;
+use crate::domain::{Digest, DocumentPath, Pool, TenantId, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
-
-/// The agent all of an import is about.
-pub(super) struct Whose<'a> {
-    pub(super) tenant_id: &'a TenantId,
-    pub(super) agent_key: &'a AgentKey,
-}
 
 pub(super) struct Profile<'a> {
     pub(super) pool: &'a Pool,
@@ -17,15 +12,7 @@ pub(super) struct Profile<'a> {
     pub(super) time_zone: &'a str,
     pub(super) runtime_config: String,
     pub(super) secrets_ref: String,
-}
-
-pub(super) struct Skill<'a> {
-    pub(super) name: &'a SkillName,
-    pub(super) description: &'a str,
-    pub(super) manifest_md: &'a str,
-    pub(super) component: Option<Digest>,
-    pub(super) tools: Option<String>,
-    pub(super) grants: String,
+    pub(super) models: String,
 }
 
 pub(super) async fn tenant_put(
@@ -46,34 +33,36 @@ pub(super) async fn tenant_put(
 
 pub(super) async fn profile_put(
     tx: &mut Tx,
-    whose: &Whose<'_>,
+    whose: &AgentId,
     now: Timestamp,
     profile: &Profile<'_>,
 ) -> Result<u64, StoreError> {
     const SQL: &str = "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, created_at, updated_at)
-        VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $9)
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at)
+        VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $10, $10)
         ON CONFLICT (tenant_id, agent_key) DO UPDATE SET
             pool = excluded.pool, version = agent_profiles.version + 1, engine_name = excluded.engine_name,
             engine_digest = excluded.engine_digest, time_zone = excluded.time_zone,
             runtime_config = excluded.runtime_config, secrets_ref = excluded.secrets_ref,
-            updated_at = excluded.updated_at
+            models = excluded.models, updated_at = excluded.updated_at
         WHERE agent_profiles.pool <> excluded.pool OR agent_profiles.engine_name <> excluded.engine_name
            OR agent_profiles.engine_digest <> excluded.engine_digest
            OR agent_profiles.time_zone <> excluded.time_zone
            OR agent_profiles.runtime_config <> excluded.runtime_config
-           OR agent_profiles.secrets_ref <> excluded.secrets_ref";
+           OR agent_profiles.secrets_ref <> excluded.secrets_ref
+           OR agent_profiles.models <> excluded.models";
     Ok(on_tx!(tx, |conn| {
         sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
+            .bind(&whose.tenant_id)
+            .bind(&whose.agent_key)
             .bind(profile.pool)
             .bind(profile.engine_name)
             .bind(profile.engine_digest.to_string())
             .bind(profile.time_zone)
             .bind(&profile.runtime_config)
             .bind(&profile.secrets_ref)
+            .bind(&profile.models)
             .bind(now)
             .execute(conn)
             .await
@@ -83,7 +72,7 @@ pub(super) async fn profile_put(
 
 pub(super) async fn document_import(
     tx: &mut Tx,
-    whose: &Whose<'_>,
+    whose: &AgentId,
     now: Timestamp,
     path: &DocumentPath,
     content: &str,
@@ -101,8 +90,8 @@ pub(super) async fn document_import(
           AND workspace_documents.imported_hash = workspace_documents.content_hash";
     Ok(on_tx!(tx, |conn| {
         sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
+            .bind(&whose.tenant_id)
+            .bind(&whose.agent_key)
             .bind(path)
             .bind(content)
             .bind(hash.to_string())
@@ -115,7 +104,7 @@ pub(super) async fn document_import(
 
 pub(super) async fn documents_remove_others(
     tx: &mut Tx,
-    whose: &Whose<'_>,
+    whose: &AgentId,
     paths: &str,
 ) -> Result<u64, StoreError> {
     const SQL: Sql = Sql {
@@ -131,8 +120,8 @@ pub(super) async fn documents_remove_others(
     let statement = tx.sql(SQL);
     Ok(on_tx!(tx, |conn| {
         sqlx::query(statement)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
+            .bind(&whose.tenant_id)
+            .bind(&whose.agent_key)
             .bind(paths)
             .execute(conn)
             .await
@@ -144,7 +133,7 @@ pub(super) async fn documents_remove_others(
 /// `files` is a JSON array of `[path, hash]`.
 pub(super) async fn documents_kept(
     tx: &mut Tx,
-    whose: &Whose<'_>,
+    whose: &AgentId,
     files: &str,
 ) -> Result<Vec<DocumentPath>, StoreError> {
     const SQL: Sql = Sql {
@@ -169,115 +158,17 @@ pub(super) async fn documents_kept(
     let statement = tx.sql(SQL);
     Ok(on_tx!(tx, |conn| {
         sqlx::query_scalar(statement)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
+            .bind(&whose.tenant_id)
+            .bind(&whose.agent_key)
             .bind(files)
             .fetch_all(conn)
             .await
     })?)
 }
 
-pub(super) async fn skill_put(
-    tx: &mut Tx,
-    whose: &Whose<'_>,
-    now: Timestamp,
-    skill: &Skill<'_>,
-) -> Result<u64, StoreError> {
-    const SQL: &str = "
-        INSERT INTO agent_skills (tenant_id, agent_key, skill_key, description, manifest_md, component_digest,
-            tools, grants, config, enabled, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '{}', 1, $9)
-        ON CONFLICT (tenant_id, agent_key, skill_key) DO UPDATE SET
-            description = excluded.description, manifest_md = excluded.manifest_md,
-            component_digest = excluded.component_digest, tools = excluded.tools, grants = excluded.grants,
-            updated_at = excluded.updated_at
-        WHERE agent_skills.manifest_md <> excluded.manifest_md OR agent_skills.grants <> excluded.grants
-           OR COALESCE(agent_skills.component_digest, '') <> COALESCE(excluded.component_digest, '')
-           OR COALESCE(agent_skills.tools, '') <> COALESCE(excluded.tools, '')";
-    Ok(on_tx!(tx, |conn| {
-        sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
-            .bind(skill.name)
-            .bind(skill.description)
-            .bind(skill.manifest_md)
-            .bind(skill.component.map(|digest| digest.to_string()))
-            .bind(&skill.tools)
-            .bind(&skill.grants)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected())
-    })?)
-}
-
-pub(super) async fn component_asset_put(
-    tx: &mut Tx,
-    whose: &Whose<'_>,
-    now: Timestamp,
-    skill: &SkillName,
-    path: &str,
-    digest: Digest,
-    size: i64,
-) -> Result<(), StoreError> {
-    const OTHERS: &str = "
-        DELETE FROM skill_assets
-        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3 AND kind = 'component' AND asset_path <> $4";
-    const SQL: &str = "
-        INSERT INTO skill_assets
-            (tenant_id, agent_key, skill_key, asset_path, kind, digest, size_bytes, updated_at)
-        VALUES ($1, $2, $3, $4, 'component', $5, $6, $7)
-        ON CONFLICT (tenant_id, agent_key, skill_key, asset_path) DO UPDATE SET
-            digest = excluded.digest, size_bytes = excluded.size_bytes, updated_at = excluded.updated_at";
-    on_tx!(tx, |conn| {
-        sqlx::query(OTHERS)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
-            .bind(skill)
-            .bind(path)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
-    on_tx!(tx, |conn| {
-        sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
-            .bind(skill)
-            .bind(path)
-            .bind(digest.to_string())
-            .bind(size)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
-    Ok(())
-}
-
-pub(super) async fn component_assets_remove(
-    tx: &mut Tx,
-    whose: &Whose<'_>,
-    skill: &SkillName,
-) -> Result<(), StoreError> {
-    const SQL: &str = "
-        DELETE FROM skill_assets
-        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3 AND kind = 'component'";
-    on_tx!(tx, |conn| {
-        sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
-            .bind(skill)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
-    Ok(())
-}
-
 pub(super) async fn skills_remove_others(
     tx: &mut Tx,
-    whose: &Whose<'_>,
+    whose: &AgentId,
     names: &str,
 ) -> Result<u64, StoreError> {
     const ASSETS: Sql = Sql {
@@ -303,8 +194,8 @@ pub(super) async fn skills_remove_others(
         let sql = tx.sql(sql);
         removed = on_tx!(tx, |conn| {
             sqlx::query(sql)
-                .bind(whose.tenant_id)
-                .bind(whose.agent_key)
+                .bind(&whose.tenant_id)
+                .bind(&whose.agent_key)
                 .bind(names)
                 .execute(conn)
                 .await
@@ -312,19 +203,4 @@ pub(super) async fn skills_remove_others(
         })?;
     }
     Ok(removed)
-}
-
-pub(super) async fn snapshot_forget(tx: &mut Tx, whose: &Whose<'_>) -> Result<(), StoreError> {
-    const SQL: &str = "
-        UPDATE agent_profiles SET snapshot_digest = NULL, content_version = content_version + 1
-        WHERE tenant_id = $1 AND agent_key = $2";
-    on_tx!(tx, |conn| {
-        sqlx::query(SQL)
-            .bind(whose.tenant_id)
-            .bind(whose.agent_key)
-            .execute(conn)
-            .await
-            .map(drop)
-    })?;
-    Ok(())
 }

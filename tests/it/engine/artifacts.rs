@@ -1,6 +1,6 @@
 //! Which compiled code is loaded, and which is not.
 
-use super::fixture::{hostile_engine, hostile_skill, signer};
+use super::fixture::{egress, hostile_engine, hostile_skill, signer};
 use agent_factory::config::Limits;
 use agent_factory::engine::{
     ArtifactSigner, CompiledCode, CompiledComponent, ComponentHost, LoadError,
@@ -8,7 +8,7 @@ use agent_factory::engine::{
 use std::sync::Arc;
 
 fn host() -> ComponentHost {
-    ComponentHost::new(Limits::default(), signer().verifier()).unwrap()
+    ComponentHost::new(Limits::default(), signer().verifier(), egress()).unwrap()
 }
 
 fn changed(change: impl FnOnce(&mut CompiledComponent)) -> Arc<CompiledComponent> {
@@ -108,7 +108,7 @@ async fn cached(component_cache_bytes: u64) -> (bool, bool) {
         component_cache_bytes,
         ..Limits::default()
     };
-    let host = ComponentHost::new(limits, signer().verifier()).unwrap();
+    let host = ComponentHost::new(limits, signer().verifier(), egress()).unwrap();
     let (engine, skill) = (&hostile_engine().artifact, &hostile_skill().artifact);
     host.load_engine(engine).await.unwrap();
     host.load_skill(skill).await.unwrap();

@@ -1,6 +1,6 @@
 //! The compiler as a process of its own, through the real program.
 
-use super::fixture::{component_bytes, hostile_skill, signer, target};
+use super::fixture::{component_bytes, egress, hostile_skill, signer, target};
 use agent_factory::config::Limits;
 use agent_factory::engine::{CompileError, Compiler, ComponentHost, ComponentKind};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ async fn the_process_makes_what_this_host_loads() {
         .unwrap();
     assert_eq!(described.tools, hostile_skill().tools);
     let artifact = Arc::new(signer().sign(described.code));
-    let host = ComponentHost::new(Limits::default(), signer().verifier()).unwrap();
+    let host = ComponentHost::new(Limits::default(), signer().verifier(), egress()).unwrap();
     assert_eq!(artifact.compatibility, host.compatibility());
     host.load_skill(&artifact).await.unwrap();
 }

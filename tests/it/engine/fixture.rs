@@ -1,11 +1,12 @@
 //! A component host with the hostile components loaded.
 
 use super::lookups::FakeLookups;
-use agent_factory::config::Limits;
+use agent_factory::config::{self, Limits};
 use agent_factory::domain::{HistoryMessage, Part, Role, Section, Tool, TurnMode};
+use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
-    SkillComponent, TurnEnd, TurnInput, TurnSkill, compile_component,
+    SkillComponent, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +36,23 @@ pub(crate) fn component_bytes(package: &str) -> Vec<u8> {
             path.display()
         )
     })
+}
+
+/// A way out that leads nowhere private.
+pub(crate) fn egress() -> Egress {
+    egress_to("")
+}
+
+/// A way out to these private addresses, too.
+pub(crate) fn egress_to(allow_private: &str) -> Egress {
+    let config = config::Egress {
+        allow_private: serde_json::from_value(allow_private.into()).unwrap(),
+        connect_ms: 2_000,
+        first_byte_ms: 2_000,
+        idle_ms: 2_000,
+    };
+    let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
+    Egress::new(config, &lookup).unwrap()
 }
 
 pub(crate) fn signer() -> ArtifactSigner {
@@ -77,6 +95,7 @@ pub(crate) struct Fixture {
     pub(crate) grants: Grants,
     pub(crate) cancel: CancellationToken,
     pub(crate) history: Vec<HistoryMessage>,
+    pub(crate) models: Vec<TurnModel>,
 }
 
 pub(crate) fn message(text: &str) -> HistoryMessage {
@@ -94,7 +113,7 @@ impl Fixture {
 
     /// A host with these guests instead; the skill has the name `hostile` all the same.
     pub(crate) async fn of(limits: Limits, engine: &Guest, skill: &Guest) -> Self {
-        let host = ComponentHost::new(limits, signer().verifier()).unwrap();
+        let host = ComponentHost::new(limits, signer().verifier(), egress()).unwrap();
         Self {
             engine: host.load_engine(&engine.artifact).await.unwrap(),
             skill: host.load_skill(&skill.artifact).await.unwrap(),
@@ -104,6 +123,7 @@ impl Fixture {
             grants: Grants::none(),
             cancel: CancellationToken::new(),
             history: Vec::new(),
+            models: Vec::new(),
         }
     }
 
@@ -126,6 +146,7 @@ impl Fixture {
                 grants: self.grants,
                 config: BTreeMap::new(),
             }],
+            models: self.models.clone(),
             config: BTreeMap::new(),
             memory_note: "memory/2026-11-22.md".parse().unwrap(),
             lookups: self.lookups.clone(),

@@ -1,5 +1,6 @@
 //! The handle a test holds.
 
+use super::model::FakeModel;
 use super::state::{self, State};
 use crate::key_value::Scope;
 use crate::log::Level;
@@ -74,6 +75,17 @@ impl Host {
     /// Configures a credential.
     pub fn add_credential(&self, name: &str) {
         state::with(|state| state.credentials.insert(name.to_owned()));
+    }
+
+    /// Gives the agent one more model, behind those it has.
+    pub fn add_model(&self, model: FakeModel) {
+        state::with(|state| state.models.push(model));
+    }
+
+    /// The bodies of the requests to all models, in order.
+    #[must_use]
+    pub fn model_requests(&self) -> Vec<Value> {
+        state::with(|state| state.model_requests.clone())
     }
 
     /// Takes the grant away: every function of the capability answers `AccessDenied` from now on.

@@ -15,11 +15,13 @@
 
 pub(crate) mod fakes;
 mod host;
+pub(crate) mod model;
 mod resource;
 mod state;
 mod turn;
 
 pub use host::{Capability, Host, LogLine};
+pub use model::FakeModel;
 pub use turn::FakeTurn;
 
 /// The document that [`memory::append`](crate::memory::append) writes to in tests.

@@ -1,6 +1,7 @@
 //! What the fakes remember, one set a thread: tests run side by side and must not meet.
 
 use super::host::{Capability, Host, LogLine};
+use super::model::FakeModel;
 use crate::key_value::{Entry, Scope};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) last_version: u64,
     pub(super) before_sets: Vec<Hook>,
     pub(super) documents: BTreeMap<String, String>,
+    pub(super) models: Vec<FakeModel>,
+    pub(super) model_requests: Vec<serde_json::Value>,
     pub(super) logs: Vec<LogLine>,
     pub(super) calls: u64,
 }

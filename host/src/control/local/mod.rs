@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, LeaseError};
-use crate::secrets::MasterKey;
+use crate::secrets::{MasterKey, SecretError};
 use crate::store::{Db, Listener, StoreError, Topic};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -155,7 +155,10 @@ impl From<hydration::HydrateError> for ControlError {
         match error {
             hydration::HydrateError::Lease(error) => error.into(),
             hydration::HydrateError::Store(error) => error.into(),
-            hydration::HydrateError::AgentDisabled => Self::Refused(error.to_string()),
+            hydration::HydrateError::Secret(SecretError::Store(error)) => error.into(),
+            hydration::HydrateError::AgentDisabled | hydration::HydrateError::Secret(_) => {
+                Self::Refused(error.to_string())
+            }
         }
     }
 }

@@ -77,11 +77,12 @@ impl LocalControl {
             self.leased(move |tx| Box::pin(async move { queue::start(tx, &starting).await }));
         let started = started.await?;
         let (policies, hydrated) = (self.policies.clone(), lease.clone());
+        let key = self.master_key.clone();
         let bundle: Result<_, hydration::HydrateError> = self
             .db
             .read(move |tx| {
                 Box::pin(async move {
-                    hydration::hydrate(tx, &policies.hydration, &hydrated, started).await
+                    hydration::hydrate(tx, &policies.hydration, &key, &hydrated, started).await
                 })
             })
             .await;

@@ -14,8 +14,8 @@ mod engine {
         with: {
             "agent-factory:guest/blobs.blob": crate::engine::capabilities::Blob,
             "agent-factory:guest/turns.turn": crate::engine::capabilities::TurnHandle,
-            "agent-factory:guest/model.endpoint": crate::engine::capabilities::NoModel,
-            "agent-factory:guest/model.exchange": crate::engine::capabilities::NoModel,
+            "agent-factory:guest/model.endpoint": crate::engine::capabilities::EndpointHandle,
+            "agent-factory:guest/model.exchange": crate::engine::capabilities::ExchangeHandle,
         },
     });
 }

@@ -19,7 +19,12 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 #[expect(unreachable_pub, reason = "generated code re-exports them")]
-pub use {blob::Blob, model::NoModel, tool_call::ToolCall, turn::TurnHandle};
+pub use {
+    blob::Blob,
+    model::{EndpointHandle, ExchangeHandle},
+    tool_call::ToolCall,
+    turn::TurnHandle,
+};
 
 pub(super) use blob::BlobBudget;
 pub(super) use http::DeniedHttp;

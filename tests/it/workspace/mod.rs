@@ -1,0 +1,9 @@
+//! What makes an agent: folders as they are read, documents and skills as they are stored.
+
+mod archives;
+mod documents;
+mod engines;
+mod fixture;
+mod folders;
+mod profiles;
+mod skills;
