@@ -3,7 +3,10 @@
 pub mod api;
 pub mod built;
 pub mod database;
+pub mod deployment;
 pub mod dev;
 pub mod factory;
 pub mod postgres;
+pub mod remote;
 pub mod telegram;
+pub mod wire;

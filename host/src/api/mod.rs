@@ -17,6 +17,7 @@ mod server;
 mod state;
 mod tenants;
 mod tokens;
+pub mod worker;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};
 pub use error::{ApiError, ErrorBody, ErrorDetail};

@@ -1,7 +1,7 @@
 //! Every route of this process, in one place: the operations with their limits, and the description made from them.
 
 use super::lane::{self, Lane};
-use super::{Api, ApiError, Json, document, health, tenants, tokens};
+use super::{Api, ApiError, Json, document, health, tenants, tokens, worker};
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::Router;
@@ -33,7 +33,11 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
     let quick = OpenApiRouter::new()
         .merge(tenants::routes())
         .merge(tokens::routes());
-    through(quick, &api.lanes().requests).layer(DefaultBodyLimit::max(body_bytes_max))
+    let lanes = api.lanes();
+    through(quick, &lanes.requests)
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .merge(through(worker::routes(api), &lanes.worker_requests))
+        .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
 }
 
 /// `routes` behind `lane`: it takes as many at once as it has room for, and no request is longer in it than it allows.

@@ -6,6 +6,7 @@ mod config;
 mod dev;
 mod logging;
 mod stop;
+mod worker;
 
 use crate::engine::compile_child_main;
 use anyhow::Context as _;
@@ -45,6 +46,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             // A read from the terminal cannot be called off: it must not keep the process.
             runtime.shutdown_background();
             ended?;
+        }
+        Command::Worker(config) => {
+            logging::start(false);
+            runtime()?.block_on(worker::run(&config))?;
         }
     }
     Ok(ExitCode::SUCCESS)
