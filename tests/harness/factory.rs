@@ -70,6 +70,7 @@ impl Factory {
         Self {
             app: app.await.expect("a factory"),
             remote: None,
+            url: self.url.clone(),
             _folder: None,
             _database: None,
         }

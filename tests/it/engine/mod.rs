@@ -7,5 +7,6 @@ pub(crate) mod fixture;
 mod isolation;
 mod limits;
 pub(crate) mod lookups;
+mod released;
 mod tools;
 mod turns;

@@ -7,7 +7,7 @@ use agent_factory::control::{
 use agent_factory::domain::{
     Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
     KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
-    Reply, Role, SecretValue, TraceId, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult,
+    Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
 };
 use proptest::prelude::*;
 use serde::Serialize;
