@@ -21,7 +21,9 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// The spans there were: what each is called, and the trace it is in by itself or by those around it.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(String, Option<String>)>>>);
+struct Spans(Arc<Mutex<Vec<Named>>>);
+
+type Named = (String, Option<String>);
 
 struct Trace(Option<String>);
 
