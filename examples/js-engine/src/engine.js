@@ -1,5 +1,5 @@
 // The engine as the host sees it: what `adapter` of `wit/engine.wit` asks for.
-import { endpoints } from 'agent-factory:guest/model@0.1.0-rc.1';
+import { endpoints } from 'agent-factory:guest/model@0.1.0';
 import { answer } from './commands.js';
 import { chat } from './openai-chat.js';
 import { text, turnError } from './words.js';

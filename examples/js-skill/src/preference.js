@@ -1,5 +1,5 @@
 // The system of units that a person likes, kept for all conversations of the agent.
-import { get, set } from 'agent-factory:guest/key-value@0.1.0-rc.1';
+import { get, set } from 'agent-factory:guest/key-value@0.1.0';
 
 const KEY = 'system';
 

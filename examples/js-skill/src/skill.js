@@ -1,5 +1,5 @@
 // The skill as the host sees it: what `toolbox` of `wit/skill.wit` asks for.
-import { log } from 'agent-factory:guest/logging@0.1.0-rc.1';
+import { log } from 'agent-factory:guest/logging@0.1.0';
 import { prefer, preferredSystem } from './preference.js';
 import { ToolError } from './tool-error.js';
 import { SYSTEM_NAMES, UNIT_NAMES, convert, usualUnit } from './units.js';

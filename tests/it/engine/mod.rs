@@ -6,6 +6,11 @@ mod compiler;
 pub(crate) mod fixture;
 mod isolation;
 mod limits;
+<<<<<<< HEAD
 pub(crate) mod lookups;
+=======
+mod lookups;
+mod released;
+>>>>>>> main
 mod tools;
 mod turns;
