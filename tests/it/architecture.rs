@@ -46,7 +46,6 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "worker",
         ],
     ),
-    ("scrape", &["queue", "store"]),
     (
         "api",
         &[
@@ -58,12 +57,14 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "ingress",
             "outbox",
             "queue",
+            "scrape",
             "secrets",
             "state",
             "store",
             "workspace",
         ],
     ),
+    ("scrape", &["queue", "store"]),
     // Enqueue only: a webhook reaches no engine and no reply.
     ("ingress", &["identity", "queue", "store"]),
     // No store: a worker has no database.

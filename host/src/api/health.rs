@@ -1,5 +1,6 @@
-use super::{Api, ApiError, Json};
-use axum::extract::State;
+use super::{Api, ApiError, Json, Operator};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
@@ -13,6 +14,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(healthz))
         .routes(routes!(readyz))
+        .routes(routes!(metrics))
 }
 
 /// All is well.
@@ -49,4 +51,28 @@ async fn readyz(State(api): State<Api>) -> Result<Json<Ready>, ApiError> {
         Ok(Ok(false)) => Err(ApiError::NotReady("migrations of the database are missing")),
         Ok(Err(_)) | Err(_) => Err(ApiError::NotReady("the database does not answer")),
     }
+}
+
+/// Whoever may read the metrics: the operator, or anybody where `server.metrics_public` says so.
+struct MetricsReader;
+
+impl FromRequestParts<Api> for MetricsReader {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, ApiError> {
+        if !api.config.server.metrics_public {
+            Operator::from_request_parts(parts, api).await?;
+        }
+        Ok(Self)
+    }
+}
+
+/// The figures of this process and of the queue, in Prometheus' text format. No tenant is named in them.
+#[utoipa::path(
+    get, path = "/metrics", operation_id = "metrics", tag = "process",
+    security(("bearer" = ["operator"])),
+    responses((status = 200, description = "The page.", content_type = "text/plain", body = String))
+)]
+async fn metrics(_: MetricsReader, State(api): State<Api>) -> String {
+    api.scrape.text().await
 }

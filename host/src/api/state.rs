@@ -6,6 +6,7 @@ use crate::clock::Ids;
 use crate::config::Config;
 use crate::control::ControlPlane;
 use crate::queue;
+use crate::scrape::Scrape;
 use crate::secrets::MasterKey;
 use crate::store::Db;
 use std::ops::Deref;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub admission: Arc<Admission>,
     /// What workers ask for.
     pub control: Arc<dyn ControlPlane>,
+    /// The page of `/metrics`.
+    pub scrape: Arc<Scrape>,
     /// Cancelled once the process stops: what waits is answered, and no more requests should come.
     pub closing: CancellationToken,
 }

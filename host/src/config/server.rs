@@ -36,6 +36,8 @@ pub struct Server {
     pub rate_burst: u32,
     /// Requests without a valid token a minute from one address that are told so; the rest are told to wait.
     pub auth_failures_per_minute: u32,
+    /// Whether `/metrics` is for anybody who reaches this port, instead of for the operator's token alone.
+    pub metrics_public: bool,
     /// Requests at once, of apps and of workers each; one more is refused as `overloaded`, to be repeated.
     pub concurrency_max: u32,
     /// Requests that wait for something to happen at once, of apps and of workers each. They are counted apart from
@@ -58,6 +60,7 @@ impl Default for Server {
             rate_per_second: 50,
             rate_burst: 200,
             auth_failures_per_minute: 60,
+            metrics_public: false,
             concurrency_max: 256,
             waits_max: 1024,
             request_timeout_ms: 30_000,

@@ -51,6 +51,7 @@ const TABLE: &[(&str, For)] = &[
     ("listSkills", For::Tenant),
     ("listTenants", For::Operator),
     ("listTokens", For::Operator),
+    ("metrics", For::Operator),
     ("openapi", For::Anybody),
     ("poolStats", For::Operator),
     ("putDocument", For::Tenant),
