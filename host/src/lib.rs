@@ -7,6 +7,7 @@ pub mod queue;
 pub mod control;
 pub mod hydration;
 pub mod worker;
+pub mod remote;
 pub mod engine;
 pub mod egress;
 pub mod state;

@@ -28,6 +28,11 @@ pub fn program() -> PathBuf {
     present(profile_folder().join("agent-factory"))
 }
 
+/// A program of the tests' own, for example `control-plane`.
+pub fn beside(name: &str) -> PathBuf {
+    present(profile_folder().join(name))
+}
+
 /// The path of a guest's component, for example `offline`.
 pub fn guest(package: &str) -> PathBuf {
     let target = profile_folder()

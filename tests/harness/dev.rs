@@ -106,7 +106,7 @@ impl Site {
 }
 
 /// Collect what the process logs, line by line.
-fn follow<R: AsyncBufRead + Unpin + Send + 'static>(
+pub(crate) fn follow<R: AsyncBufRead + Unpin + Send + 'static>(
     mut lines: Lines<R>,
 ) -> watch::Receiver<Vec<String>> {
     let (sender, receiver) = watch::channel(Vec::new());

@@ -1,10 +1,11 @@
 //! A whole factory in the test's own process: control plane, worker, and any number of tenants.
 
+use crate::remote::Remote;
 use crate::{built, postgres};
 use agent_factory::app::App;
 use agent_factory::clock::Ids;
 use agent_factory::config::Config;
-use agent_factory::control::LocalControl;
+use agent_factory::control::ControlPlane;
 use agent_factory::domain::{
     AgentKey, AgentModels, Channel, ConversationId, MessageId, Payload, Pool, Provider, TenantId,
 };
@@ -17,6 +18,7 @@ use agent_factory::workspace::{
 };
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -24,11 +26,14 @@ use tokio_util::sync::CancellationToken;
 /// How long any one event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The master key of every test.
-const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
+pub(crate) const MASTER_KEY: &str =
+    "7e57000000000000000000000000000000000000000000000000000000007e57";
 
 /// A control plane on a database of its own, with a clock the test sets and the same ids in every run.
 pub struct Factory {
     app: App,
+    /// How workers reach the control plane: over HTTP; none: in this process.
+    remote: Option<Remote>,
     _folder: Option<tempfile::TempDir>,
     _database: Option<postgres::Database>,
 }
@@ -46,6 +51,7 @@ impl Factory {
         let url = format!("sqlite://{}", folder.path().join("factory.db").display());
         Self {
             app: open(&url, settings).await,
+            remote: None,
             _folder: Some(folder),
             _database: None,
         }
@@ -56,6 +62,7 @@ impl Factory {
         let database = postgres::Database::create().await?;
         Some(Self {
             app: open(database.url(), &[]).await,
+            remote: None,
             _folder: None,
             _database: Some(database),
         })
@@ -64,6 +71,33 @@ impl Factory {
     /// With the defaults.
     pub async fn new() -> Self {
         Self::with(&[]).await
+    }
+
+    /// On the database at `url` with the database's own clock, beside other processes.
+    pub async fn of_processes(url: &str, settings: &[(&str, &str)]) -> Self {
+        Self {
+            app: open_with(url, settings, ClockSource::Database, Ids::system()).await,
+            remote: None,
+            _folder: None,
+            _database: None,
+        }
+    }
+
+    /// With the defaults, its workers apart from it: they reach it over HTTP, through a real socket.
+    pub async fn http() -> Self {
+        Self::http_with(&[]).await
+    }
+
+    /// As [`Factory::http`], with these settings over the defaults.
+    pub async fn http_with(settings: &[(&str, &str)]) -> Self {
+        let mut factory = Self::with(settings).await;
+        factory.remote = Some(Remote::start(&factory.app).await);
+        factory
+    }
+
+    /// The way its workers take, where they are apart from it.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
     }
 
     /// The application itself.
@@ -77,8 +111,11 @@ impl Factory {
     }
 
     /// The control plane, as a worker reaches it.
-    pub fn control(&self) -> LocalControl {
-        self.app.control(CancellationToken::new())
+    pub fn control(&self) -> Arc<dyn ControlPlane> {
+        match &self.remote {
+            Some(remote) => remote.control(),
+            None => Arc::new(self.app.control(CancellationToken::new())),
+        }
     }
 
     /// An agent `default` of this tenant: a guest as its engine, and the workspace in `folder`.
@@ -129,9 +166,14 @@ impl Factory {
     /// Start a worker.
     pub fn work(&self) -> AtWork {
         let stop = CancellationToken::new();
-        let worker = self.app.worker(&stop).expect("a worker");
-        let stopping = stop.clone();
-        let task = tokio::spawn(async move { worker.run(stopping).await });
+        let task = match &self.remote {
+            Some(remote) => tokio::spawn(remote.work(&self.app, stop.clone())),
+            None => {
+                let worker = self.app.worker(&stop).expect("a worker");
+                let stopping = stop.clone();
+                tokio::spawn(async move { worker.run(stopping).await })
+            }
+        };
         AtWork {
             stop,
             task: Some(task),
@@ -266,6 +308,10 @@ impl Drop for AtWork {
 }
 
 async fn open(url: &str, settings: &[(&str, &str)]) -> App {
+    open_with(url, settings, ClockSource::Test, Ids::seeded(1)).await
+}
+
+async fn open_with(url: &str, settings: &[(&str, &str)], clock: ClockSource, ids: Ids) -> App {
     let usual = [
         ("database.url", url),
         ("limits.engine_slots", "4"),
@@ -279,7 +325,7 @@ async fn open(url: &str, settings: &[(&str, &str)]) -> App {
         .map(|(key, value)| (agent_factory::config::variable_of(key), (*value).to_owned()))
         .chain([("AGENT_FACTORY_MASTER_KEY".to_owned(), MASTER_KEY.to_owned())]);
     let config = Config::load(None, environment).expect("a configuration");
-    let app = App::open(config, ClockSource::Test, Ids::seeded(1), built::program());
+    let app = App::open(config, clock, ids, built::program());
     app.await.expect("a factory")
 }
 
@@ -308,6 +354,26 @@ macro_rules! factory_cases {
                     if let Some(factory) = $crate::factory::Factory::postgres().await {
                         super::$case(factory).await;
                     }
+                }
+            )+
+        }
+    };
+}
+
+/// As [`factory_cases`], and each case once more with its workers apart from the control plane: they reach it over HTTP.
+/// For what goes through a worker. (On one database: which it is makes no difference to what is sent.)
+#[macro_export]
+macro_rules! plane_cases {
+    ($(async fn $case:ident($factory:ident) $body:block)+) => {
+        $crate::factory_cases! {
+            $(async fn $case($factory) $body)+
+        }
+
+        mod http {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    super::$case($crate::factory::Factory::http().await).await;
                 }
             )+
         }

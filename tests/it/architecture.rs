@@ -5,19 +5,24 @@ use std::path::Path;
 
 /// Each folder (or file) of `host/src`, in an order in which each uses only those after it, with what it may use
 /// beside `domain`, `config` and `clock`.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     (
         "cli",
         &[
             "api",
             "app",
             "artifacts",
+            "control",
+            "egress",
             "engine",
             "identity",
             "outbox",
             "queue",
+            "remote",
+            "reply",
             "secrets",
             "store",
+            "worker",
             "workspace",
         ],
     ),
@@ -46,6 +51,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "artifacts",
             "control",
             "engine",
+            "hydration",
             "identity",
             "ingress",
             "outbox",
@@ -60,6 +66,8 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("ingress", &["identity", "queue", "store"]),
     // No store: a worker has no database.
     ("worker", &["control", "engine", "hydration", "reply"]),
+    // Nor its way to the control plane.
+    ("remote", &["control", "engine", "hydration"]),
     (
         "control",
         &[

@@ -2,7 +2,9 @@
 
 mod api;
 mod architecture;
+mod contract;
 mod crash;
+mod deployment;
 mod engine;
 mod flow;
 mod identity;
@@ -10,6 +12,7 @@ mod leader;
 mod outbox;
 mod queue;
 mod readme;
+mod remote;
 mod state;
 mod store;
 mod workspace;

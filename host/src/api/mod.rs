@@ -31,6 +31,7 @@ mod tenants;
 mod tokens;
 mod uploads;
 mod whoami;
+pub mod worker;
 
 pub use caller::{App, Operator, PoolWorker, TenantAdmin};
 pub use error::{ApiError, ErrorBody, ErrorDetail};

@@ -3,7 +3,7 @@
 use super::lane::{self, Lane};
 use super::{
     Api, ApiError, Json, agents, conversations, document, documents, engines, headers, health,
-    messages, progress, repairs, secrets, skills, stats, tenants, tokens, whoami,
+    messages, progress, repairs, secrets, skills, stats, tenants, tokens, whoami, worker,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
@@ -66,6 +66,8 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .merge(through(documents, &lanes.requests))
         .merge(through(folders, &api.uploads().lane))
+        .merge(through(worker::routes(api), &lanes.worker_requests))
+        .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
 }
 
 /// `routes` behind `lane`: it takes as many at once as it has room for, and no request is longer in it than it allows.

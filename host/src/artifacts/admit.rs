@@ -50,6 +50,12 @@ impl Admission {
         }
     }
 
+    /// What workers are told to trust: the public half of the key that compiled components are signed with.
+    #[must_use]
+    pub fn public_key(&self) -> [u8; 32] {
+        self.signer.verifier().public_key()
+    }
+
     /// Admit `bytes`. What was admitted before for this platform, under this signing key, is not compiled again.
     ///
     /// # Errors

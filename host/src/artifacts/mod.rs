@@ -9,7 +9,7 @@ pub use admit::{Admission, AdmitError, Admitted};
 
 use crate::domain::{Digest, Lease, Timestamp};
 use crate::engine::{CompiledComponent, Platform};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 
 /// What a component was compiled to, as it is stored.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -91,6 +91,54 @@ pub async fn compiled(
             .bind(digest.to_string())
             .bind(&platform.compatibility)
             .bind(&platform.target)
+            .fetch_optional(conn)
+            .await
+    })?)
+}
+
+/// A part of what a component was compiled to.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct CompiledPart {
+    /// Over the whole.
+    pub signature: Vec<u8>,
+    /// Of the whole, bytes.
+    pub size: i64,
+    /// Some of it.
+    pub bytes: Vec<u8>,
+}
+
+/// What `digest` was compiled to for one platform, from `offset` on and at most `most` bytes of it. The rest is not read
+/// into memory.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn compiled_part(
+    tx: &mut Tx,
+    digest: Digest,
+    platform: &Platform,
+    offset: u64,
+    most: u64,
+) -> Result<Option<CompiledPart>, StoreError> {
+    // Differs by necessity: the type of the numbers that `substr` takes.
+    const SQL: Sql = Sql {
+        sqlite: "
+        SELECT signature, length(bytes) AS size, substr(bytes, $4, $5) AS bytes FROM compiled_components
+        WHERE digest = $1 AND compatibility = $2 AND target = $3",
+        postgres: "
+        SELECT signature, length(bytes)::bigint AS size, substr(bytes, $4::int, $5::int) AS bytes
+        FROM compiled_components WHERE digest = $1 AND compatibility = $2 AND target = $3",
+    };
+    // Both count from 1, and no stored value has more bytes than an `int` can count.
+    let from = i64::from(i32::try_from(offset.saturating_add(1)).unwrap_or(i32::MAX));
+    let most = i64::from(i32::try_from(most).unwrap_or(i32::MAX)).min(i64::from(i32::MAX) - from);
+    let statement = tx.sql(SQL);
+    Ok(on_tx!(tx, |conn| {
+        sqlx::query_as(statement)
+            .bind(digest.to_string())
+            .bind(&platform.compatibility)
+            .bind(&platform.target)
+            .bind(from)
+            .bind(most)
             .fetch_optional(conn)
             .await
     })?)

@@ -54,6 +54,9 @@ pub(super) enum Command {
     /// Upload workspaces.
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Run turns and deliver replies for control planes elsewhere.
+    #[command(after_help = WORKER_HELP)]
+    Worker(ConfigArguments),
     /// See what is configured.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -68,6 +71,13 @@ pub(super) enum Command {
         limits: Box<Limits>,
     },
 }
+
+const WORKER_HELP: &str = "\
+A worker has no database and no master key. Its environment holds:
+  AGENT_FACTORY_URL            control planes, separated by commas; requests go to the next when one does not answer
+  AGENT_FACTORY_WORKER_TOKEN   a token of the scope worker; it opens one pool
+
+SIGTERM drains: running turns finish for server.shutdown_grace_ms, the rest is given back.";
 
 fn parse_limits(text: &str) -> Result<Box<Limits>, serde_json::Error> {
     serde_json::from_str(text)

@@ -14,6 +14,7 @@ mod serve;
 mod stop;
 mod tokens;
 mod uploads;
+mod worker;
 
 use crate::engine::compile_child_main;
 use anyhow::Context as _;
@@ -68,6 +69,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Skill(command) => ask(uploads::skill(command))?,
         Command::Engine(command) => ask(uploads::engine(command))?,
         Command::Workspace(command) => ask(uploads::workspace(command))?,
+        Command::Worker(config) => {
+            logging::start(false);
+            runtime()?.block_on(worker::run(&config))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@
 use super::error::{Origin, Problem};
 use super::{
     egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
+    worker,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -90,6 +91,7 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         egress::QUANTITIES,
         limits::QUANTITIES,
         uploads::QUANTITIES,
+        worker::QUANTITIES,
     ]
     .into_iter()
     .flatten()

@@ -30,6 +30,7 @@ mod server;
 mod sources;
 mod telegram;
 mod uploads;
+mod worker;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
@@ -51,12 +52,19 @@ pub use secrets::Secrets;
 pub use server::{PathPrefix, PathPrefixError, Server};
 pub use telegram::{ApiBase, ApiBaseError, Telegram};
 pub use uploads::Uploads;
+pub use worker::{PlainHttp, Worker};
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Names the configuration file where `--config` does not.
 pub const FILE_VARIABLE: &str = "AGENT_FACTORY_CONFIG";
+
+/// Says to a worker, or to a command that asks a control plane, where control planes are: addresses separated by commas.
+pub const URL_VARIABLE: &str = "AGENT_FACTORY_URL";
+
+/// Holds a worker's token. There is no key for it in the file.
+pub const WORKER_TOKEN_VARIABLE: &str = "AGENT_FACTORY_WORKER_TOKEN";
 
 /// Holds the master key. There is no key for it in the file: a file of settings gets copied around.
 pub const MASTER_KEY_VARIABLE: &str = "AGENT_FACTORY_MASTER_KEY";
@@ -94,6 +102,8 @@ pub struct Config {
     pub outbox: Outbox,
     /// How Telegram is reached.
     pub telegram: Telegram,
+    /// How workers reach their control planes.
+    pub worker: Worker,
     /// Where guests' requests may go.
     pub egress: Egress,
     /// What one call of a component may take.

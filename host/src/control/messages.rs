@@ -1,38 +1,52 @@
+//! What crosses the seam. Over HTTP it is JSON: names in camelCase, durations in whole milliseconds, bytes in base64.
+//! A field that the other side does not know is passed over, so that versions can differ during a rollout.
+
+use crate::domain::json::{millis, optional_millis};
 use crate::domain::{
-    Channel, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt, Reply, WorkerId,
+    Channel, ClaimTry, DocumentPath, HistoryMessage, KvWrite, Lease, OutboxId, Pool, Receipt,
+    Reply, SecretValue, WorkerId,
 };
 use crate::outbox::LaneLease;
-use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A worker asks for turns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimRequest {
     /// Who asks.
     pub worker_id: WorkerId,
-    /// Whose conversations.
+    /// Whose conversations. Not sent: a worker's token says it.
+    #[serde(skip)]
     pub pool: Pool,
     /// How many turns it has room for.
     pub max: u32,
     /// Turns it runs. With none, it may be given a message that has crashed a worker before.
     pub in_flight: u32,
     /// How long to wait for a first one.
+    #[serde(rename = "waitMs", with = "millis")]
     pub wait: Duration,
+    /// Makes this claim repeatable; none where its answer cannot get lost.
+    #[serde(default)]
+    pub claim: Option<ClaimTry>,
 }
 
 /// A turn to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClaimedTurn {
     /// The right to run it.
     pub lease: Lease,
     /// How long that lasts without a heartbeat.
+    #[serde(rename = "leaseForMs", with = "millis")]
     pub lease_for: Duration,
     /// It has crashed a worker before: nothing else may run beside it.
     pub alone: bool,
 }
 
 /// What a claim gave.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Claims {
     /// To run, at most one of a conversation.
     pub turns: Vec<ClaimedTurn>,
@@ -41,16 +55,19 @@ pub struct Claims {
 }
 
 /// What became of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Beat {
     /// It lasts this long from now.
+    #[serde(rename = "extendedMs", with = "millis")]
     Extended(Duration),
     /// It is gone.
     Lost,
 }
 
 /// All a turn did, to be stored at once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Completion {
     /// Appended to the history, after the message itself.
     pub history: Vec<HistoryMessage>,
@@ -67,15 +84,22 @@ pub struct Completion {
 }
 
 /// Why a turn did not succeed, by what should happen next.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "next",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
 pub enum Failure {
     /// Try again, after the policy's backoff or after the time the engine named.
     Retry {
         /// For the operator.
         reason: String,
         /// At least this long, where the engine knows.
+        #[serde(rename = "afterMs", default, with = "optional_millis")]
         after: Option<Duration>,
         /// What the turn cost.
+        #[serde(default)]
         receipts: Vec<Receipt>,
     },
     /// No retry helps.
@@ -83,6 +107,7 @@ pub enum Failure {
         /// For the operator.
         reason: String,
         /// What the turn cost.
+        #[serde(default)]
         receipts: Vec<Receipt>,
     },
     /// A person must act; the agent's messages wait.
@@ -90,6 +115,7 @@ pub enum Failure {
         /// For that person.
         reason: String,
         /// What the turn cost.
+        #[serde(default)]
         receipts: Vec<Receipt>,
     },
 }
@@ -104,9 +130,11 @@ impl std::fmt::Display for Failure {
 }
 
 /// What became of a failed message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Settled {
     /// It runs again, not before this long from now.
+    #[serde(rename = "requeuedMs", with = "millis")]
     Requeued(Duration),
     /// It is among the dead letters.
     DeadLettered,
@@ -115,20 +143,27 @@ pub enum Settled {
 }
 
 /// A worker asks for replies to deliver.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DeliveryRequest {
     /// Who asks.
     pub worker_id: WorkerId,
-    /// Whose conversations.
+    /// Whose conversations. Not sent: a worker's token says it.
+    #[serde(skip)]
     pub pool: Pool,
     /// How many conversations it has room for.
     pub max: u32,
     /// How long to wait for a first one.
+    #[serde(rename = "waitMs", with = "millis")]
     pub wait: Duration,
+    /// Makes this claim repeatable; none where its answer cannot get lost.
+    #[serde(default)]
+    pub claim: Option<ClaimTry>,
 }
 
 /// One thing to send.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Which.
     pub outbox_id: OutboxId,
@@ -141,14 +176,16 @@ pub struct Delivery {
 }
 
 /// A conversation's replies, in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct DeliveryBatch {
     /// The right to send them.
     pub lane: LaneLease,
     /// How long that lasts.
+    #[serde(rename = "leaseForMs", with = "millis")]
     pub lease_for: Duration,
     /// What to send.
     pub deliveries: Vec<Delivery>,
     /// The token of the tenant's own bot; none where it is not configured.
-    pub bot_token: Option<SecretString>,
+    pub bot_token: Option<SecretValue>,
 }

@@ -8,6 +8,7 @@
 
 mod local;
 mod messages;
+pub mod requests;
 
 pub use local::{LocalControl, Policies};
 pub use messages::{
@@ -16,7 +17,8 @@ pub use messages::{
 };
 
 use crate::domain::{
-    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
+    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
+    Pool, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
@@ -59,10 +61,22 @@ pub trait ControlPlane: Send + Sync + 'static {
         platform: &Platform,
     ) -> Result<CompiledComponent, ControlError>;
 
+    /// A part of what [`ControlPlane::component`] gives, from `offset` on and at most `most` bytes, for a transfer that
+    /// can break off and be taken up again (`workerArtifact`).
+    async fn component_part(
+        &self,
+        lease: &Lease,
+        digest: Digest,
+        platform: &Platform,
+        offset: u64,
+        most: u64,
+    ) -> Result<ComponentPart, ControlError>;
+
     /// Prolong leases (`workerHeartbeat`); answers in their order.
     async fn heartbeat(
         &self,
         worker: &WorkerId,
+        pool: &Pool,
         leases: &[Lease],
     ) -> Result<Vec<Beat>, ControlError>;
 
@@ -142,12 +156,23 @@ pub trait ControlPlane: Send + Sync + 'static {
     async fn settle_delivery(
         &self,
         lane: &LaneLease,
-        delivery: &Delivery,
+        outbox_id: &OutboxId,
         sent: Sent,
     ) -> Result<bool, ControlError>;
 
     /// Let go of a lane; what is left in it is delivered by whoever claims it next.
     async fn release_lane(&self, lane: &LaneLease) -> Result<(), ControlError>;
+}
+
+/// A part of a compiled component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentPart {
+    /// Over the whole, with what it is and for whom.
+    pub signature: [u8; 64],
+    /// The size of the whole, bytes.
+    pub size: u64,
+    /// Some of the code; empty behind its end.
+    pub bytes: Vec<u8>,
 }
 
 /// How long a worker waits before it repeats a request to a control plane that did not answer.

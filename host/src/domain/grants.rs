@@ -6,15 +6,19 @@ use serde::{Deserialize, Serialize};
 /// The capabilities granted to a skill: what it asks for in `config/capabilities.toml`, as far as
 /// the agent's owner agreed. Nothing is granted by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Grants {
     /// Key-value in the agent's scope.
+    #[serde(alias = "kv_agent")]
     pub kv_agent: bool,
     /// Key-value in the conversation's scope.
+    #[serde(alias = "kv_conversation")]
     pub kv_conversation: bool,
     /// Searching and reading the agent's memory.
+    #[serde(alias = "memory_read")]
     pub memory_read: bool,
     /// Appending to the agent's memory.
+    #[serde(alias = "memory_append")]
     pub memory_append: bool,
 }
 

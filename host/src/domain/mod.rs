@@ -6,6 +6,7 @@
 mod digest;
 mod grants;
 mod ids;
+pub mod json;
 mod lease;
 mod message;
 mod model;
@@ -23,7 +24,7 @@ pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
     SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
-pub use lease::{Fence, Lease, LeaseToken};
+pub use lease::{ClaimId, ClaimIdError, ClaimTry, Fence, Lease, LeaseSeal, LeaseToken};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use model::{AgentModel, AgentModels, BaseUrl, ModelApi, ModelError, ModelName};
 pub use payload::{Channel, Payload, Provider};

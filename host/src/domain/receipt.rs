@@ -25,6 +25,7 @@ pub enum Invocation {
 
 /// Tokens of one exchange with a model, as the vendor counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ModelTokens {
     /// Of the request, those from a cache included.
     pub input: u64,
@@ -38,6 +39,7 @@ pub struct ModelTokens {
 
 /// What one exchange with a model took.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ModelUsage {
     /// The HTTP status; none where no answer began.
     pub status: Option<u16>,
@@ -76,6 +78,7 @@ pub struct ReceiptLine {
 
 /// What one invocation of a component, or one request to a model, cost, and what it had to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Receipt {
     /// What was invoked.
     pub invocation: Invocation,

@@ -28,7 +28,8 @@ pub enum KvScope {
 /// A stored value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvEntry {
-    /// As it was written.
+    /// As it was written; base64 in JSON.
+    #[serde(with = "super::json::base64_bytes")]
     pub value: Vec<u8>,
     /// Grows with every write of the key; never 0.
     pub version: u64,

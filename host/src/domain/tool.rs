@@ -7,19 +7,23 @@ use std::time::Duration;
 
 /// What a tool does to the world, with the meaning MCP gives its annotations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hints {
     /// Changes nothing.
+    #[serde(alias = "read_only")]
     pub read_only: bool,
     /// What it changes may be lost for good.
     pub destructive: bool,
     /// A second call with the same arguments changes nothing more.
     pub idempotent: bool,
     /// Reaches beyond the agent's own state.
+    #[serde(alias = "open_world")]
     pub open_world: bool,
 }
 
 /// One tool of a skill, as the skill describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Tool {
     /// The bare name.
     pub name: ToolName,
@@ -28,8 +32,10 @@ pub struct Tool {
     /// For the model.
     pub description: String,
     /// JSON Schema of the arguments, JSON text.
+    #[serde(alias = "input_schema")]
     pub input_schema: String,
     /// JSON Schema of the structured output, JSON text.
+    #[serde(alias = "output_schema")]
     pub output_schema: Option<String>,
     /// How careful to be.
     pub hints: Hints,
@@ -105,13 +111,15 @@ fn full_tool_name(skill: &SkillName, tool: &ToolName) -> String {
 
 /// A picture, a sound or a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct File {
     /// A name to show.
     pub name: Option<String>,
     /// As in `Content-Type`.
+    #[serde(alias = "media_type")]
     pub media_type: String,
     /// The bytes; base64 in JSON. A clone shares them.
-    #[serde(with = "base64_bytes")]
+    #[serde(with = "super::json::base64_bytes")]
     pub bytes: Bytes,
 }
 
@@ -152,6 +160,7 @@ pub enum ToolError {
     #[error("try again in {after:?}: {reason}")]
     RetryAfter {
         /// At least this long.
+        #[serde(rename = "afterMs", with = "super::json::millis")]
         after: Duration,
         /// For the operator.
         reason: String,
@@ -162,22 +171,4 @@ pub enum ToolError {
     /// Anything else.
     #[error("{0}")]
     Failed(String),
-}
-
-mod base64_bytes {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::STANDARD;
-    use bytes::Bytes;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], out: S) -> Result<S::Ok, S::Error> {
-        out.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        STANDARD
-            .decode(String::deserialize(from)?)
-            .map(Bytes::from)
-            .map_err(D::Error::custom)
-    }
 }

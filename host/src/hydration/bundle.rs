@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 /// What one turn needs beside its agent's snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Bundle {
     /// 1 for the first try.
     pub attempt: u32,

@@ -10,6 +10,7 @@ const FORMAT: &str = "snapshot 2";
 
 /// What of an agent stays the same from turn to turn, by the digest of its JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Snapshot {
     /// The policy and the form it was made by.
     pub made_by: Digest,

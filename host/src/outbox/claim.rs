@@ -1,9 +1,9 @@
 use super::lane::LaneLease;
-use super::rows::{PendingRow, ReadyLane};
+use super::rows::{HeldLane, PendingRow, ReadyLane};
 use super::sweep::sweep;
 use super::{Policy, sql};
 use crate::clock::Ids;
-use crate::domain::{Channel, Fence, MessageId, OutboxId, Pool, WorkerId};
+use crate::domain::{Channel, ClaimTry, Fence, MessageId, OutboxId, Pool, WorkerId};
 use crate::queue::{batch, count};
 use crate::store::{StoreError, Tx, on_tx};
 use std::time::Duration;
@@ -25,6 +25,8 @@ pub struct OutboxClaim {
     pub max_lanes: u32,
     /// The most replies of each; more than [`MAX_ROWS`] is taken as that, and 0 as 1.
     pub rows_per_lane: u32,
+    /// Makes a claim whose answer may get lost repeatable; none where none can.
+    pub claim: Option<ClaimTry>,
 }
 
 /// A lane in a deliverer's hands.
@@ -65,6 +67,10 @@ pub async fn claim(
     ids: &Ids,
     request: &OutboxClaim,
 ) -> Result<Vec<LaneClaim>, StoreError> {
+    let before = repeated(tx, request).await?;
+    if !before.is_empty() {
+        return with_rows(tx, request, before).await;
+    }
     sweep(tx, policy).await?;
     let most = i64::from(request.max_lanes.min(MAX_LANES));
     let statement = tx.sql(sql::READY_LANES);
@@ -81,12 +87,18 @@ pub async fn claim(
     let until = now.plus(policy.lease).min(deadline);
     let mut claims = Vec::with_capacity(lanes.len());
     for lane in lanes {
+        let fence = Fence(lane.fence.0.saturating_add(1));
+        let (tenant, conversation) = (&lane.tenant_id, &lane.conversation_id);
         claims.push(LaneClaim {
             lease: LaneLease {
+                pool: request.pool.clone(),
+                token: match &request.claim {
+                    Some(claim) => claim.id.lease_token("lane", tenant, conversation, fence),
+                    None => ids.lease_token()?,
+                },
                 tenant_id: lane.tenant_id,
                 conversation_id: lane.conversation_id,
-                token: ids.lease_token()?,
-                fence: Fence(lane.fence.0.saturating_add(1)),
+                fence,
             },
             lease_for: now.until(until),
             rows: Vec::new(),
@@ -98,7 +110,7 @@ pub async fn claim(
             (
                 &claim.lease.tenant_id,
                 &claim.lease.conversation_id,
-                &claim.lease.token,
+                claim.lease.token.sealed(&request.pool),
             )
         })
         .collect();
@@ -112,14 +124,67 @@ pub async fn claim(
         .execute(conn)
         .await
         .map(drop))?;
+    with_rows(tx, request, claims).await
+}
+
+/// Read the first rows of each lane.
+async fn with_rows(
+    tx: &mut Tx,
+    request: &OutboxClaim,
+    mut claims: Vec<LaneClaim>,
+) -> Result<Vec<LaneClaim>, StoreError> {
+    let lanes: Vec<_> = claims
+        .iter()
+        .map(|claim| (&claim.lease.tenant_id, &claim.lease.conversation_id))
+        .collect();
+    let lanes = batch(&lanes)?;
     let rows_per_lane = i64::from(request.rows_per_lane.clamp(1, MAX_ROWS));
     let statement = tx.sql(sql::PENDING);
     let rows: Vec<PendingRow> = on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(leases)
+        .bind(lanes)
         .bind(rows_per_lane)
         .fetch_all(conn)
         .await)?;
     deal(&mut claims, rows)?;
+    Ok(claims)
+}
+
+/// What an earlier try of the same claim has leased: its answer may have been lost on the way.
+async fn repeated(tx: &mut Tx, request: &OutboxClaim) -> Result<Vec<LaneClaim>, StoreError> {
+    let Some(claim) = &request.claim else {
+        return Ok(Vec::new());
+    };
+    // Tries of one claim run one after another.
+    tx.one_at_a_time(&["claim", claim.id.reveal()]).await?;
+    if !claim.repeated {
+        return Ok(Vec::new());
+    }
+    let now = tx.now().await?;
+    let held: Vec<HeldLane> = on_tx!(tx, |conn| sqlx::query_as(sql::HELD_BY_WORKER)
+        .bind(&request.worker_id)
+        .bind(now)
+        .fetch_all(conn)
+        .await)?;
+    let mut claims = Vec::new();
+    for lane in held {
+        let (tenant, conversation) = (&lane.tenant_id, &lane.conversation_id);
+        let token = claim
+            .id
+            .lease_token("lane", tenant, conversation, lane.fence);
+        if token.sealed(&request.pool) == lane.lease_token {
+            claims.push(LaneClaim {
+                lease_for: now.until(lane.lease_until),
+                lease: LaneLease {
+                    pool: request.pool.clone(),
+                    tenant_id: lane.tenant_id,
+                    conversation_id: lane.conversation_id,
+                    token,
+                    fence: lane.fence,
+                },
+                rows: Vec::new(),
+            });
+        }
+    }
     Ok(claims)
 }
 

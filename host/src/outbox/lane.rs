@@ -1,13 +1,16 @@
 use super::rows::Locked;
 use super::{Policy, sql};
-use crate::domain::{ConversationId, Fence, LeaseToken, OutboxId, TenantId};
+use crate::domain::{ConversationId, Fence, LeaseToken, OutboxId, Pool, TenantId};
 use crate::queue::{Beat, LeaseError, batch};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use serde::{Deserialize, Serialize};
 
 /// The right to deliver the replies of one conversation, for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct LaneLease {
+    /// The pool it was claimed for; on its way in, what a worker's token opens.
+    pub pool: Pool,
     /// Whose.
     pub tenant_id: TenantId,
     /// The conversation whose replies these are.
@@ -55,7 +58,7 @@ async fn look(
         .fetch_optional(conn)
         .await)?;
     let locked = locked.ok_or(LeaseError::Lost)?;
-    let alive = locked.lease_token.as_ref() == Some(&lease.token)
+    let alive = locked.lease_token.as_ref() == Some(&lease.token.sealed(&lease.pool))
         && locked.fence == lease.fence
         && locked.lease_until.is_some_and(|until| until > now);
     Ok((locked, alive))

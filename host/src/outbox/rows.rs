@@ -1,4 +1,4 @@
-use crate::domain::{ConversationId, Fence, LeaseToken, MessageId, OutboxId, TenantId, Timestamp};
+use crate::domain::{ConversationId, Fence, LeaseSeal, MessageId, OutboxId, TenantId, Timestamp};
 
 /// Of [`super::sql::LOOK_FOR_WORK_OF_TIME`].
 #[derive(sqlx::FromRow)]
@@ -13,6 +13,16 @@ pub(super) struct ReadyLane {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) fence: Fence,
+}
+
+/// Of [`super::sql::HELD_BY_WORKER`].
+#[derive(sqlx::FromRow)]
+pub(super) struct HeldLane {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) lease_token: LeaseSeal,
+    pub(super) fence: Fence,
+    pub(super) lease_until: Timestamp,
 }
 
 /// Of [`super::sql::PENDING`].
@@ -30,7 +40,7 @@ pub(super) struct PendingRow {
 /// Of [`super::sql::LOCK`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Locked {
-    pub(super) lease_token: Option<LeaseToken>,
+    pub(super) lease_token: Option<LeaseSeal>,
     pub(super) fence: Fence,
     pub(super) lease_until: Option<Timestamp>,
     pub(super) lease_deadline: Option<Timestamp>,

@@ -128,6 +128,12 @@ pub const LEASE: Sql = Sql {
     WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
 };
 
+/// What a worker holds. $1 worker, $2 now.
+pub const HELD_BY_WORKER: &str = "
+    SELECT tenant_id, conversation_id, lease_token, fence, lease_until FROM outbox_lanes
+    WHERE state = 'leased' AND lease_until > $2 AND worker_id = $1
+    ORDER BY tenant_id, conversation_id";
+
 /// The first rows of each lane. $1 batch of (tenant, conversation), $2 how many of each.
 pub const PENDING: Sql = Sql {
     sqlite: "

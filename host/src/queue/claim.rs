@@ -1,10 +1,13 @@
 use super::head::rehead;
+use super::repeat::repeated;
 use super::rows::Candidate;
 use super::sweep::sweep;
 use super::turns::{candidates, take_turn, tenants_in_turn, turn};
 use super::{Policy, batch, count, sql};
 use crate::clock::Ids;
-use crate::domain::{Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, WorkerId};
+use crate::domain::{
+    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, WorkerId,
+};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use std::time::Duration;
 
@@ -26,6 +29,19 @@ pub struct ClaimRequest {
     pub max: u32,
     /// Messages the worker has claimed and not settled. Only an idle one (0) is given a suspect.
     pub in_flight: u32,
+    /// Makes a claim whose answer may get lost repeatable; none where none can.
+    pub claim: Option<ClaimTry>,
+}
+
+/// Why a claim gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The worker's id belongs to another pool.
+    #[error("the worker id {0} is another pool's; take a new one")]
+    AnotherPool(WorkerId),
+    /// The database failed, or no token can be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// What a claim gave.
@@ -61,15 +77,28 @@ pub struct Claimed {
 /// of the messages behind their heads.
 ///
 /// # Errors
-/// Where the database fails, or no token can be made.
+/// As [`ClaimError`] says.
 pub async fn claim(
     tx: &mut Tx,
     policy: &Policy,
     ids: &Ids,
     request: &ClaimRequest,
-) -> Result<Batch, StoreError> {
+) -> Result<Batch, ClaimError> {
+    if let Some(claimed) = repeated(tx, request).await? {
+        return Ok(Batch {
+            claimed,
+            suspects_waiting: false,
+        });
+    }
     sweep(tx, policy, ids).await?;
     let mut turn = turn(tx, &request.pool, &request.worker_id).await?;
+    if turn
+        .worker_pool
+        .as_ref()
+        .is_some_and(|pool| *pool != request.pool)
+    {
+        return Err(ClaimError::AnotherPool(request.worker_id.clone()));
+    }
     let before = (
         turn.tenant_id.clone(),
         turn.suspect_tenant_id.clone(),
@@ -136,7 +165,8 @@ pub async fn claim(
         .bind(now)
         .execute(conn)
         .await
-        .map(drop))?;
+        .map(drop))
+    .map_err(StoreError::from)?;
     Ok(Batch {
         claimed,
         suspects_waiting: suspects && !took_suspect,
@@ -182,7 +212,7 @@ async fn take(
             match head_of(candidate, now) {
                 None => elsewhere.push((&candidate.tenant_id, &candidate.conversation_id)),
                 Some(_) if leases.len() == wanted => {}
-                Some(head) => leases.push((candidate, head, ids.lease_token()?)),
+                Some(head) => leases.push((candidate, head, token_of(ids, request, candidate)?)),
             }
         }
         progress |= !elsewhere.is_empty() || !leases.is_empty();
@@ -202,6 +232,7 @@ async fn take(
         }
         claimed.extend(leases.into_iter().map(|(candidate, head, token)| Claimed {
             lease: Lease {
+                pool: request.pool.clone(),
                 tenant_id: candidate.tenant_id.clone(),
                 conversation_id: candidate.conversation_id.clone(),
                 agent_key: candidate.agent_key.clone(),
@@ -220,6 +251,22 @@ async fn take(
         tx.raise(Topic::Queue);
     }
     Ok(claimed)
+}
+
+/// The token of a new lease: it follows from the claim where that can be repeated.
+fn token_of(
+    ids: &Ids,
+    request: &ClaimRequest,
+    candidate: &Candidate,
+) -> Result<LeaseToken, StoreError> {
+    Ok(match &request.claim {
+        Some(claim) => {
+            let (tenant, conversation) = (&candidate.tenant_id, &candidate.conversation_id);
+            let fence = Fence(candidate.fence.0.saturating_add(1));
+            claim.id.lease_token("turn", tenant, conversation, fence)
+        }
+        None => ids.lease_token()?,
+    })
 }
 
 fn of(found: &[Candidate], tenant: &TenantId) -> usize {
@@ -268,7 +315,7 @@ async fn lease(
                 tenant,
                 conversation,
                 head.message_id,
-                token,
+                token.sealed(&request.pool),
                 head.available_at,
             )
         })

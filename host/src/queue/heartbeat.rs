@@ -1,6 +1,6 @@
 use super::rows::Held;
 use super::{Policy, batch, sql};
-use crate::domain::{ConversationId, Lease, TenantId, WorkerId};
+use crate::domain::{ConversationId, Lease, Pool, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub enum Beat {
     Lost,
 }
 
-/// A worker lives, and goes on with `leases`: each is extended by the policy's `lease`, at most to its deadline.
+/// A worker of `pool` lives, and goes on with `leases`: each is extended by the policy's `lease`, at most to its deadline.
 /// Answers in the order of `leases`.
 ///
 /// # Errors
@@ -26,6 +26,7 @@ pub async fn heartbeat(
     tx: &mut Tx,
     policy: &Policy,
     worker_id: &WorkerId,
+    pool: &Pool,
     leases: &[Lease],
 ) -> Result<Vec<Beat>, StoreError> {
     let beats = extend(tx, policy, leases).await?;
@@ -34,6 +35,7 @@ pub async fn heartbeat(
         .bind(worker_id)
         .bind(i64::try_from(leases.len()).unwrap_or(i64::MAX))
         .bind(now)
+        .bind(pool)
         .execute(conn)
         .await
         .map(drop))?;
@@ -64,7 +66,7 @@ async fn extend(tx: &mut Tx, policy: &Policy, leases: &[Lease]) -> Result<Vec<Be
     for lease in leases {
         let row = held.get(&(&lease.tenant_id, &lease.conversation_id));
         let alive = row.filter(|row| {
-            row.lease_token == lease.token
+            row.lease_token == lease.seal()
                 && row.fence == lease.fence
                 && row.agent_key == lease.agent_key
                 && row.message_id == lease.message_id

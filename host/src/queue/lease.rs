@@ -53,7 +53,7 @@ pub(super) async fn lock(tx: &mut Tx, lease: &Lease) -> Result<(Locked, bool), L
     // After a wait for the row: a lease that ended meanwhile has ended.
     let now = tx.now().await?;
     let locked = locked.ok_or(LeaseError::Lost)?;
-    let alive = locked.lease_token.as_ref() == Some(&lease.token)
+    let alive = locked.lease_token.as_ref() == Some(&lease.seal())
         && locked.fence == lease.fence
         && locked.agent_key == lease.agent_key
         && locked.leased_message_id.as_ref() == Some(&lease.message_id)

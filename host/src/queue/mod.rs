@@ -15,6 +15,7 @@
 //!
 //! - [`enqueue`]: accept a message, once.
 //! - [`claim`]: give due conversations to a worker, tenants in turn.
+//! - [`register`]: a worker is bound to its pool.
 //! - [`start`], [`check`], [`heartbeat`]: what a worker does while it holds one.
 //! - [`complete`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
 //! - [`sweep`], [`prune_workers`]: what time does by itself: falling due, leases that end, workers that never came back.
@@ -34,6 +35,8 @@ mod payload;
 mod policy;
 mod prune;
 mod redrive;
+mod register;
+mod repeat;
 mod rows;
 mod settle;
 pub mod sql;
@@ -43,7 +46,7 @@ mod sweep;
 mod turns;
 mod workers;
 
-pub use claim::{Batch, ClaimRequest, Claimed, MAX_CLAIM, claim};
+pub use claim::{Batch, ClaimError, ClaimRequest, Claimed, MAX_CLAIM, claim};
 pub use conversation::{Conversation, conversation};
 pub use dead_letters::{DeadLetter, DeadLetterPlace, DeadLetterPlaceError, dead_letters};
 pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue};
@@ -54,6 +57,7 @@ pub use payload::payload;
 pub use policy::{LONGEST_RETRY_AFTER, Policy, Priority, Retry, RetryPolicy};
 pub use prune::prune_workers;
 pub use redrive::redrive;
+pub use register::register;
 pub use settle::{FailOutcome, Settled, complete, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};
 pub use status::{MessageState, MessageStatus, message_status};

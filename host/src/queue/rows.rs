@@ -1,5 +1,5 @@
 use crate::domain::{
-    AgentKey, ConversationId, Fence, LeaseToken, MessageId, Pool, TenantId, Timestamp,
+    AgentKey, ConversationId, Fence, LeaseSeal, MessageId, Pool, TenantId, Timestamp,
 };
 
 /// Of [`super::sql::LOOK_BEFORE_ENQUEUE`].
@@ -51,6 +51,8 @@ pub(super) struct Turn {
     pub(super) suspect_last: i64,
     pub(super) suspects: bool,
     pub(super) runs_suspect: bool,
+    /// The pool the worker belongs to; none where it is not known yet.
+    pub(super) worker_pool: Option<Pool>,
 }
 
 /// Of [`super::sql::HEADS`] and [`super::sql::HEADS_OF`].
@@ -79,12 +81,12 @@ pub(super) struct Head {
 #[derive(sqlx::FromRow)]
 pub(super) struct Locked {
     pub(super) agent_key: AgentKey,
-    pub(super) lease_token: Option<LeaseToken>,
+    pub(super) lease_token: Option<LeaseSeal>,
     pub(super) fence: Fence,
     pub(super) lease_until: Option<Timestamp>,
     pub(super) leased_message_id: Option<MessageId>,
     pub(super) status: String,
-    pub(super) settled_token: Option<LeaseToken>,
+    pub(super) settled_token: Option<LeaseSeal>,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
 }
@@ -107,10 +109,25 @@ pub(super) struct Held {
     pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
     pub(super) message_id: MessageId,
-    pub(super) lease_token: LeaseToken,
+    pub(super) lease_token: LeaseSeal,
     pub(super) fence: Fence,
     pub(super) lease_until: Timestamp,
     pub(super) lease_deadline: Timestamp,
+}
+
+/// Of [`super::sql::HELD_BY_WORKER`].
+#[derive(sqlx::FromRow)]
+pub(super) struct HeldByWorker {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
+    pub(super) message_id: MessageId,
+    pub(super) lease_token: LeaseSeal,
+    pub(super) fence: Fence,
+    pub(super) lease_until: Timestamp,
+    pub(super) suspect: i64,
+    pub(super) attempts: i64,
+    pub(super) crashes: i64,
 }
 
 /// One row of [`super::sql::PUT_BACK`]: tenant, message, status, attempts more, crashes more, not before, error,

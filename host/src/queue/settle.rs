@@ -35,7 +35,7 @@ pub enum FailOutcome {
 pub async fn complete(tx: &mut Tx, lease: &Lease) -> Result<Settled, LeaseError> {
     let (locked, alive) = lock(tx, lease).await?;
     if !alive {
-        let mine = locked.status == "done" && locked.settled_token.as_ref() == Some(&lease.token);
+        let mine = locked.status == "done" && locked.settled_token.as_ref() == Some(&lease.seal());
         return if mine {
             Ok(Settled::AlreadySettled)
         } else {
@@ -47,7 +47,7 @@ pub async fn complete(tx: &mut Tx, lease: &Lease) -> Result<Settled, LeaseError>
         .bind(&lease.tenant_id)
         .bind(&lease.message_id)
         .bind(now)
-        .bind(&lease.token)
+        .bind(lease.seal())
         .execute(conn)
         .await
         .map(drop))?;

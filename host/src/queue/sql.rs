@@ -208,7 +208,8 @@ pub const TURN: &str = "
     SELECT COALESCE(t.tenant_id, '') AS tenant_id, COALESCE(t.suspect_tenant_id, '') AS suspect_tenant_id,
         COALESCE(t.suspect_last, 0) AS suspect_last,
         EXISTS (SELECT 1 FROM conversations WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
-        EXISTS (SELECT 1 FROM conversations WHERE state = 'leased' AND suspect = 1 AND worker_id = $2) AS runs_suspect
+        EXISTS (SELECT 1 FROM conversations WHERE state = 'leased' AND suspect = 1 AND worker_id = $2) AS runs_suspect,
+        (SELECT w.pool FROM workers w WHERE w.worker_id = $2) AS worker_pool
     FROM (SELECT 1) AS one LEFT JOIN claim_turns t ON t.pool = $1";
 
 /// $1 pool, $2 tenant, $3 tenant of the last suspect, $4 whether that was the last claim of an idle worker. On PostgreSQL as
@@ -333,11 +334,27 @@ pub const WORKER_CLAIMS: &str = "
     INSERT INTO workers (worker_id, pool, status, load, started_at, heartbeat_at)
     VALUES ($1, $2, 'active', $3, $4, $4)
     ON CONFLICT (worker_id) DO UPDATE SET load = excluded.load, heartbeat_at = excluded.heartbeat_at
-    WHERE workers.load <> excluded.load OR workers.heartbeat_at <= excluded.heartbeat_at - 10000";
+    WHERE workers.pool = excluded.pool
+        AND (workers.load <> excluded.load OR workers.heartbeat_at <= excluded.heartbeat_at - 10000)";
 
-/// $1 worker, $2 load, $3 now.
+/// $1 worker, $2 load, $3 now, $4 pool.
 pub const WORKER_BEATS: &str =
-    "UPDATE workers SET load = $2, heartbeat_at = $3 WHERE worker_id = $1";
+    "UPDATE workers SET load = $2, heartbeat_at = $3 WHERE worker_id = $1 AND pool = $4";
+
+/// A worker makes itself known, and stays in the pool it first named. $1 worker, $2 pool, $3 now.
+pub const WORKER_REGISTERS: &str = "
+    INSERT INTO workers (worker_id, pool, status, load, started_at, heartbeat_at)
+    VALUES ($1, $2, 'active', 0, $3, $3)
+    ON CONFLICT (worker_id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at
+    RETURNING pool";
+
+/// What a worker holds. $1 worker, $2 now.
+pub const HELD_BY_WORKER: &str = "
+    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until, c.suspect,
+        m.attempts, m.crashes
+    FROM conversations c
+    JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+    WHERE c.state = 'leased' AND c.lease_until > $2 AND c.worker_id = $1";
 
 /// Workers not heard of since $1, at most $2.
 pub const PRUNE_WORKERS: Sql = Sql {

@@ -9,10 +9,16 @@ mod telegram;
 pub use chunks::{TELEGRAM_UTF16_MAX, chunks};
 pub use telegram::Telegram;
 
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What became of a delivery.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "outcome",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
 pub enum Sent {
     /// The provider has it, under this id of its own.
     Delivered {
@@ -24,6 +30,11 @@ pub enum Sent {
         /// For the operator.
         reason: String,
         /// At least this long, where the provider knows.
+        #[serde(
+            rename = "afterMs",
+            default,
+            with = "crate::domain::json::optional_millis"
+        )]
         after: Option<Duration>,
     },
     /// Never: the provider refuses it for good.

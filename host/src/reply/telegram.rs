@@ -1,7 +1,6 @@
 use super::Sent;
 use crate::config::ApiBase;
-use crate::domain::Channel;
-use secrecy::{ExposeSecret as _, SecretString};
+use crate::domain::{Channel, SecretValue};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -63,7 +62,7 @@ impl Telegram {
     ///
     /// An answer that never comes is a retry: Telegram may have sent the message all the same, and a person who
     /// reads a reply twice has lost less than one who never reads it.
-    pub async fn send(&self, token: Option<&SecretString>, channel: &Channel, text: &str) -> Sent {
+    pub async fn send(&self, token: Option<&SecretValue>, channel: &Channel, text: &str) -> Sent {
         let Channel::Telegram {
             chat_id, topic_id, ..
         } = channel
@@ -79,11 +78,7 @@ impl Telegram {
                 None,
             );
         };
-        let url = format!(
-            "{}/bot{}/sendMessage",
-            self.base.as_str(),
-            token.expose_secret()
-        );
+        let url = format!("{}/bot{}/sendMessage", self.base.as_str(), token.reveal());
         let body = SendMessage {
             chat_id: *chat_id,
             message_thread_id: *topic_id,

@@ -71,6 +71,7 @@ impl Worker {
             pool: settings.pool.clone(),
             max,
             wait,
+            claim: None,
         };
         self.0.plane.claim_deliveries(request).await
     }
@@ -106,10 +107,10 @@ impl Worker {
     ) -> bool {
         let deadline = Instant::now() + batch.lease_for;
         loop {
-            let settled = self
-                .0
-                .plane
-                .settle_delivery(&batch.lane, delivery, sent.clone());
+            let settled =
+                self.0
+                    .plane
+                    .settle_delivery(&batch.lane, &delivery.outbox_id, sent.clone());
             match settled.await {
                 Ok(go_on) => return go_on,
                 Err(error @ ControlError::Unavailable(_)) if Instant::now() < deadline => {

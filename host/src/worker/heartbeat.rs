@@ -21,7 +21,7 @@ impl Worker {
         match self
             .0
             .plane
-            .heartbeat(&self.0.settings.worker_id, &leases)
+            .heartbeat(&self.0.settings.worker_id, &self.0.settings.pool, &leases)
             .await
         {
             Ok(beats) => {

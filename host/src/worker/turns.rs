@@ -49,6 +49,7 @@ impl Worker {
             max: self.free(running).min(self.0.settings.claim_max),
             in_flight: u32::try_from(running.len()).unwrap_or(u32::MAX),
             wait: self.0.settings.claim_wait,
+            claim: None,
         };
         let claimed = match self.0.plane.claim(request).await {
             Ok(claimed) => claimed,

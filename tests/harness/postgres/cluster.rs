@@ -31,12 +31,15 @@ shared_buffers = '64MB'
 #[derive(Debug)]
 pub(crate) struct Cluster {
     address: String,
+    programs: PathBuf,
+    folder: PathBuf,
+    user: Option<User>,
     /// Stops the server once the pipe to it is closed, which the end of this process does, whatever ends it.
     guard: Child,
 }
 
 /// Who runs the server: it refuses to run as root.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct User {
     uid: u32,
     gid: u32,
@@ -84,6 +87,9 @@ impl Cluster {
                 Ok(()) => {
                     return Ok(Some(Self {
                         address: format!("postgres://postgres@127.0.0.1:{port}"),
+                        programs: programs.clone(),
+                        folder: folder.clone(),
+                        user,
                         guard,
                     }));
                 }
@@ -96,6 +102,30 @@ impl Cluster {
     /// As of [`ADDRESS_VARIABLE`].
     pub(crate) fn address(&self) -> &str {
         &self.address
+    }
+
+    /// Cut every connection where it is, as a crash of the server does, and start it again.
+    #[allow(dead_code, reason = "of the two who compile this file one calls it")]
+    pub(crate) fn restart(&self) -> Result<(), String> {
+        let (data, log) = (self.folder.join("data"), self.folder.join("log"));
+        let (data, log) = (data.to_string_lossy(), log.to_string_lossy());
+        let arguments = [
+            "--pgdata",
+            &data,
+            "--wait",
+            "--mode",
+            "immediate",
+            "--log",
+            &log,
+            "restart",
+        ];
+        run(
+            &self.programs,
+            &self.folder,
+            self.user,
+            "pg_ctl",
+            &arguments,
+        )
     }
 
     /// Stop the server and remove what it stored. Without it, that happens when this process ends.

@@ -13,8 +13,8 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A server: an address without a database's name, and the database to give orders from.
 #[derive(Debug)]
@@ -91,6 +91,58 @@ impl Database {
     /// Its address, to open it.
     pub fn parsed_url(&self) -> DatabaseUrl {
         self.url.parse().expect("a database's address")
+    }
+}
+
+/// A server that is one test's own, to be restarted.
+#[derive(Debug)]
+pub struct OwnServer(Arc<Cluster>);
+
+impl OwnServer {
+    /// Start one; none where none is installed.
+    ///
+    /// # Panics
+    /// Where it does not start, or none is installed though `CI` is set.
+    pub async fn start() -> Option<Self> {
+        let starting = tokio::task::spawn_blocking(Cluster::start);
+        let cluster = starting
+            .await
+            .expect("no panic")
+            .expect("PostgreSQL starts");
+        if cluster.is_none() {
+            skip();
+        }
+        cluster.map(|cluster| Self(Arc::new(cluster)))
+    }
+
+    /// The address of a new database, whose commits survive a crash of the server.
+    pub async fn database(&self) -> String {
+        let address = self.0.address();
+        let admin = format!("{address}/postgres");
+        let mut admin = PgConnection::connect(&admin)
+            .await
+            .expect("a server that answers");
+        order(
+            &mut admin,
+            "CREATE DATABASE own TEMPLATE template0".to_owned(),
+        )
+        .await;
+        order(
+            &mut admin,
+            "ALTER DATABASE own SET synchronous_commit = on".to_owned(),
+        )
+        .await;
+        format!("{address}/own")
+    }
+
+    /// Cut every connection where it is, as a crash of the server does, and wait until it is back.
+    pub async fn restart(&self) {
+        let cluster = Arc::clone(&self.0);
+        let restarting = tokio::task::spawn_blocking(move || cluster.restart());
+        restarting
+            .await
+            .expect("no panic")
+            .expect("PostgreSQL starts again");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The compiled prompt of the demo agent, whole: a change of it is a change of how every agent behaves.
 
-use agent_factory::control::{ClaimRequest, ControlPlane as _};
+use agent_factory::control::ClaimRequest;
 use agent_factory::domain::Pool;
 use agent_factory_tests::built;
 use agent_factory_tests::factory::Factory;
@@ -21,6 +21,7 @@ async fn the_demo_agents_prompt() {
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     });
     let lease = claims.await.expect("a claim").turns.remove(0).lease;
     let bundle = control.hydrate(&lease).await.expect("a bundle");

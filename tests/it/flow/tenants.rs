@@ -1,9 +1,9 @@
 //! Two tenants whose every name is the same.
 
 use agent_factory_tests::built;
-use agent_factory_tests::factory_cases;
+use agent_factory_tests::plane_cases;
 
-factory_cases! {
+plane_cases! {
     async fn tenants_with_the_same_names_see_nothing_of_each_other(factory) {
         for tenant in ["ada", "bob"] {
             factory

@@ -3,9 +3,9 @@
 use agent_factory::queue::MessageState;
 use agent_factory_tests::built;
 use agent_factory_tests::factory::Factory;
-use agent_factory_tests::{factory_cases, on_either};
+use agent_factory_tests::{on_either, plane_cases};
 
-factory_cases! {
+plane_cases! {
     async fn a_turns_receipts_history_and_memory_are_stored_with_its_completion(factory) {
         factory
             .agent("ada", "hostile-engine", &built::demo_workspace())

@@ -1,22 +1,21 @@
 //! A worker that lost its lease, and does not know.
 
-use agent_factory::control::{
-    ClaimRequest, Completion, ControlError, ControlPlane as _, Failure, LocalControl,
-};
+use agent_factory::control::{ClaimRequest, Completion, ControlError, ControlPlane, Failure};
 use agent_factory::domain::{KvOwner, KvScope, Lease, Pool, Reply, Timestamp};
 use agent_factory::queue::MessageState;
 use agent_factory_tests::built;
-use agent_factory_tests::factory_cases;
+use agent_factory_tests::plane_cases;
 use std::time::Duration;
 
 /// Claim the one message there is.
-async fn claim(control: &LocalControl, worker: &str) -> Lease {
+async fn claim(control: &dyn ControlPlane, worker: &str) -> Lease {
     let request = ClaimRequest {
         worker_id: worker.parse().expect("a worker id"),
         pool: Pool::default(),
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     };
     let mut turns = control.claim(request).await.expect("a claim").turns;
     turns.pop().expect("a claimed turn").lease
@@ -42,7 +41,7 @@ fn lost<T: std::fmt::Debug>(outcome: Result<T, ControlError>) {
 }
 
 /// Every operation of a running turn under this lease is refused.
-async fn can_do_nothing(control: &LocalControl, lease: &Lease) {
+async fn can_do_nothing(control: &dyn ControlPlane, lease: &Lease) {
     let owner = KvOwner(Some("notes".parse().expect("a skill's name")));
     let note = "MEMORY.md".parse().expect("a path");
     lost(control.hydrate(lease).await);
@@ -81,25 +80,25 @@ async fn can_do_nothing(control: &LocalControl, lease: &Lease) {
     );
     lost(control.give_back(lease).await);
     let worker = "zombie".parse().expect("a worker id");
-    let beats = control.heartbeat(&worker, std::slice::from_ref(lease));
+    let beats = control.heartbeat(&worker, &lease.pool, std::slice::from_ref(lease));
     let beats = beats.await.expect("an answer");
     assert_eq!(beats, [agent_factory::control::Beat::Lost]);
 }
 
-factory_cases! {
+plane_cases! {
     async fn a_worker_whose_lease_has_ended_can_do_nothing_before_and_after_another_has_the_message(factory) {
         factory
             .agent("ada", "offline", &built::demo_workspace())
             .await;
         let message = factory.enqueue("ada", "chat", "hello").await;
         let control = factory.control();
-        let zombie = claim(&control, "zombie").await;
+        let zombie = claim(&*control, "zombie").await;
         control.hydrate(&zombie).await.expect("a started turn");
 
         // A day later the lease is over, though nobody has swept it away.
         let later = Timestamp::from_millis(1_700_000_000_000).plus(Duration::from_secs(86_400));
         factory.db().set_clock(later).await.expect("a test clock");
-        can_do_nothing(&control, &zombie).await;
+        can_do_nothing(&*control, &zombie).await;
 
         // The lost worker counts as an attempt, which is tried again after its backoff.
         let none = control.claim(ClaimRequest {
@@ -108,6 +107,7 @@ factory_cases! {
             max: 1,
             in_flight: 0,
             wait: Duration::ZERO,
+        claim: None,
         });
         assert_eq!(none.await.expect("a claim").turns.len(), 0);
         factory
@@ -115,16 +115,16 @@ factory_cases! {
             .set_clock(later.plus(Duration::from_secs(600)))
             .await
             .expect("a test clock");
-        let heir = claim(&control, "heir").await;
+        let heir = claim(&*control, "heir").await;
         assert!(heir.fence > zombie.fence && heir.token != zombie.token);
-        can_do_nothing(&control, &zombie).await;
+        can_do_nothing(&*control, &zombie).await;
 
         control.hydrate(&heir).await.expect("a started turn");
         control
             .complete(&heir, completion("from the heir"))
             .await
             .expect("a completion");
-        can_do_nothing(&control, &zombie).await;
+        can_do_nothing(&*control, &zombie).await;
         assert_eq!(factory.reply("ada", &message).await, "from the heir");
         let status = factory.status("ada", &message).await;
         assert!(
@@ -140,7 +140,7 @@ factory_cases! {
             .await;
         let message = factory.enqueue("ada", "chat", "hello").await;
         let control = factory.control();
-        let lease = claim(&control, "worker").await;
+        let lease = claim(&*control, "worker").await;
         control.hydrate(&lease).await.expect("a started turn");
         for _ in 0..3 {
             control
@@ -159,7 +159,7 @@ factory_cases! {
             factory.enqueue(tenant, "chat", "hello").await;
         }
         let control = factory.control();
-        let lease = claim(&control, "worker").await;
+        let lease = claim(&*control, "worker").await;
         let other = if lease.tenant_id.as_str() == "ada" {
             "bob"
         } else {
@@ -185,7 +185,7 @@ factory_cases! {
         factory.enqueue("ada", "first", "hello").await;
         factory.enqueue("ada", "second", "hello").await;
         let control = factory.control();
-        let (one, two) = (claim(&control, "one").await, claim(&control, "two").await);
+        let (one, two) = (claim(&*control, "one").await, claim(&*control, "two").await);
         let owner = KvOwner(Some("notes".parse().expect("a skill's name")));
         let set = async |lease: &Lease, value: &str, call: &str| {
             let value = value.as_bytes().to_vec();

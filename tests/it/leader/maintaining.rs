@@ -66,6 +66,7 @@ store_cases! {
             pool: agent_factory::domain::Pool::default(),
             max: 1,
             in_flight: 0,
+            claim: None,
         }).await;
         queue.test.advance(HOUR - MOMENT).await;
         let count = "SELECT count(*) FROM workers";

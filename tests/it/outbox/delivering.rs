@@ -275,6 +275,21 @@ store_cases! {
         refused_everywhere(&office, &forged, &lanes[1].rows[0].outbox_id).await;
     }
 
+    async fn a_repeated_claim_is_given_the_lanes_its_first_try_leased(test) {
+        let office = Office::new(test).await;
+        office.answered("a", &["one", "two"]).await;
+        let asked = |repeated| {
+            let id = agent_factory::domain::ClaimId::from_random([1; 16]);
+            Some(agent_factory::domain::ClaimTry { id, repeated })
+        };
+        let first = office.claim_for(asked(false)).await;
+        office.answered("b", &["three"]).await;
+        assert_eq!(office.claim_for(asked(true)).await, first);
+        let own = "own".parse::<agent_factory::domain::Pool>().unwrap();
+        let stolen = LaneLease { pool: own, ..first[0].lease.clone() };
+        refused_everywhere(&office, &stolen, &first[0].rows[0].outbox_id).await;
+    }
+
     async fn one_sweep_takes_back_a_bounded_number_of_lanes(test) {
         let mut office = Office::new(test).await;
         office.policy.sweep_batch = 2;

@@ -1,7 +1,7 @@
 //! The outbox as a test drives it: one call an operation, one transaction a call.
 
 use crate::queue::driver::{Driver, acme, worker};
-use agent_factory::domain::{Channel, Lease, MessageId, OutboxId, Pool, TenantId};
+use agent_factory::domain::{Channel, ClaimTry, Lease, MessageId, OutboxId, Pool, TenantId};
 use agent_factory::outbox::{
     self, Delivered, Failed, LaneClaim, LaneLease, OutboxClaim, OutboxItem, Policy, Reply,
 };
@@ -85,12 +85,27 @@ impl Office {
         max_lanes: u32,
         rows_per_lane: u32,
     ) -> Vec<LaneClaim> {
+        self.claim_as(pool, max_lanes, rows_per_lane, None).await
+    }
+
+    pub(crate) async fn claim_for(&self, claim: Option<ClaimTry>) -> Vec<LaneClaim> {
+        self.claim_as(Pool::default(), 9, 9, claim).await
+    }
+
+    async fn claim_as(
+        &self,
+        pool: Pool,
+        max_lanes: u32,
+        rows_per_lane: u32,
+        claim: Option<ClaimTry>,
+    ) -> Vec<LaneClaim> {
         let (policy, ids) = (self.policy.clone(), self.queue.test.ids.clone());
         let request = OutboxClaim {
             worker_id: worker("worker"),
             pool,
             max_lanes,
             rows_per_lane,
+            claim,
         };
         self.queue
             .db()

@@ -143,9 +143,10 @@ impl Driver {
         let (policy, leases) = (self.policy.clone(), leases.to_vec());
         self.db()
             .write(move |tx| {
-                Box::pin(
-                    async move { queue::heartbeat(tx, &policy, &worker("worker"), &leases).await },
-                )
+                Box::pin(async move {
+                    queue::heartbeat(tx, &policy, &worker("worker"), &Pool::default(), &leases)
+                        .await
+                })
             })
             .await
             .unwrap()
@@ -291,6 +292,7 @@ pub(crate) fn request(id: &str, max: u32, in_flight: u32) -> ClaimRequest {
         pool: Pool::default(),
         max,
         in_flight,
+        claim: None,
     }
 }
 

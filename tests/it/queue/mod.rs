@@ -8,4 +8,5 @@ mod leasing;
 mod model;
 mod plans;
 mod races;
+mod repeating;
 mod settling;

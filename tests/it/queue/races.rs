@@ -51,7 +51,7 @@ impl Process {
             self.ids.clone(),
             request(worker, max, 0),
         );
-        let batch: Result<_, StoreError> = self
+        let batch: Result<_, queue::ClaimError> = self
             .db
             .write(move |tx| {
                 Box::pin(async move { queue::claim(tx, &policy, &ids, &request).await })

@@ -2,13 +2,12 @@
 
 use super::LocalControl;
 use crate::control::{ControlError, Delivery, DeliveryBatch, DeliveryRequest, LaneLease, Sent};
-use crate::domain::{Channel, OutboxId};
+use crate::domain::{Channel, OutboxId, SecretValue};
 use crate::identity;
 use crate::outbox::{self, Failed, LaneClaim};
 use crate::queue::{self, LeaseError, Retry};
 use crate::secrets::{self, SecretError};
 use crate::store::{StoreError, Topic, Tx};
-use secrecy::SecretString;
 
 /// Messages of one conversation handed out at once.
 const ROWS_A_LANE: u32 = 16;
@@ -41,6 +40,7 @@ impl LocalControl {
             pool: request.pool,
             max_lanes: request.max,
             rows_per_lane: ROWS_A_LANE,
+            claim: request.claim,
         };
         let mut waiting = self.waiting(Topic::Outbox, request.wait);
         loop {
@@ -86,7 +86,7 @@ impl LocalControl {
     }
 
     /// The token of the tenant's own bot that the lane's replies go through.
-    async fn bot_token(&self, lane: &LaneClaim) -> Result<Option<SecretString>, SecretError> {
+    async fn bot_token(&self, lane: &LaneClaim) -> Result<Option<SecretValue>, SecretError> {
         let Some(Channel::Telegram { bot_id, .. }) = lane.rows.first().map(|row| &row.channel)
         else {
             return Ok(None);
@@ -97,7 +97,10 @@ impl LocalControl {
             .read(move |tx| {
                 Box::pin(async move {
                     match identity::token_ref(tx, &tenant, &bot_id).await? {
-                        Some(name) => secrets::active(tx, &master_key, &tenant, &name).await,
+                        Some(name) => {
+                            let token = secrets::active(tx, &master_key, &tenant, &name).await?;
+                            Ok(token.map(SecretValue::from))
+                        }
                         None => Ok(None),
                     }
                 })

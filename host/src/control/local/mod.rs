@@ -9,12 +9,13 @@ mod settle;
 mod turns;
 
 use super::{
-    Beat, ClaimRequest, Claims, Completion, ControlError, ControlPlane, Delivery, DeliveryBatch,
-    DeliveryRequest, Failure, LaneLease, Sent, Settled,
+    Beat, ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane,
+    DeliveryBatch, DeliveryRequest, Failure, LaneLease, Sent, Settled,
 };
 use crate::clock::Ids;
 use crate::domain::{
-    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, WorkerId,
+    Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
+    Pool, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -150,6 +151,15 @@ impl From<LeaseError> for ControlError {
     }
 }
 
+impl From<queue::ClaimError> for ControlError {
+    fn from(error: queue::ClaimError) -> Self {
+        match error {
+            queue::ClaimError::AnotherPool(_) => Self::Refused(error.to_string()),
+            queue::ClaimError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl From<hydration::HydrateError> for ControlError {
     fn from(error: hydration::HydrateError) -> Self {
         match error {
@@ -187,12 +197,26 @@ impl ControlPlane for LocalControl {
             .await
     }
 
+    async fn component_part(
+        &self,
+        lease: &Lease,
+        digest: Digest,
+        platform: &Platform,
+        offset: u64,
+        most: u64,
+    ) -> Result<ComponentPart, ControlError> {
+        self.part_of_component(lease.clone(), digest, platform.clone(), offset, most)
+            .await
+    }
+
     async fn heartbeat(
         &self,
         worker: &WorkerId,
+        pool: &Pool,
         leases: &[Lease],
     ) -> Result<Vec<Beat>, ControlError> {
-        self.prolong(worker.clone(), leases.to_vec()).await
+        self.prolong(worker.clone(), pool.clone(), leases.to_vec())
+            .await
     }
 
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError> {
@@ -306,11 +330,10 @@ impl ControlPlane for LocalControl {
     async fn settle_delivery(
         &self,
         lane: &LaneLease,
-        delivery: &Delivery,
+        outbox_id: &OutboxId,
         sent: Sent,
     ) -> Result<bool, ControlError> {
-        self.store_sent(lane.clone(), delivery.outbox_id.clone(), sent)
-            .await
+        self.store_sent(lane.clone(), outbox_id.clone(), sent).await
     }
 
     async fn release_lane(&self, lane: &LaneLease) -> Result<(), ControlError> {

@@ -2,8 +2,8 @@
 
 use super::LocalControl;
 use crate::artifacts;
-use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ControlError};
-use crate::domain::{Digest, Lease, WorkerId};
+use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ComponentPart, ControlError};
+use crate::domain::{Digest, Lease, Pool, WorkerId};
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
@@ -25,6 +25,7 @@ impl LocalControl {
             pool: request.pool,
             max: request.max,
             in_flight: request.in_flight,
+            claim: request.claim,
         };
         let mut waiting = self.waiting(Topic::Queue, request.wait);
         loop {
@@ -38,7 +39,7 @@ impl LocalControl {
 
     async fn claim_once(&self, asked: queue::ClaimRequest) -> Result<Claims, ControlError> {
         let (policies, ids) = (self.policies.clone(), self.ids.clone());
-        let batch: Result<Batch, StoreError> = self
+        let batch: Result<Batch, queue::ClaimError> = self
             .db
             .write(move |tx| {
                 Box::pin(async move { queue::claim(tx, &policies.queue, &ids, &asked).await })
@@ -58,11 +59,14 @@ impl LocalControl {
     pub(super) async fn prolong(
         &self,
         worker: WorkerId,
+        pool: Pool,
         leases: Vec<Lease>,
     ) -> Result<Vec<Beat>, ControlError> {
         let policies = self.policies.clone();
         let beats = self.db.write(move |tx| {
-            Box::pin(async move { queue::heartbeat(tx, &policies.queue, &worker, &leases).await })
+            Box::pin(
+                async move { queue::heartbeat(tx, &policies.queue, &worker, &pool, &leases).await },
+            )
         });
         let beats: Vec<queue::Beat> = beats
             .await
@@ -132,15 +136,40 @@ impl LocalControl {
         });
         let (usable, row) = found.await?;
         if !usable {
-            // The agent has changed since the bundle was made; the next one names what it has now.
-            let reason = format!("the component {digest} is not this agent's any more");
-            return Err(ControlError::Unavailable(reason));
+            return Err(not_the_agents(digest));
         }
         let artifact = row.and_then(|row| row.artifact(digest, &platform));
-        artifact.ok_or_else(|| {
-            let reason = "is not compiled for this worker's version; import it again";
-            ControlError::Refused(format!("the component {digest} {reason}"))
-        })
+        artifact.ok_or_else(|| not_compiled(digest))
+    }
+
+    pub(super) async fn part_of_component(
+        &self,
+        lease: Lease,
+        digest: Digest,
+        platform: Platform,
+        offset: u64,
+        most: u64,
+    ) -> Result<ComponentPart, ControlError> {
+        let found = self.read_leased(move |tx| {
+            Box::pin(async move {
+                queue::check(tx, &lease).await?;
+                let usable = artifacts::may_use(tx, &lease, digest).await?;
+                let part = artifacts::compiled_part(tx, digest, &platform, offset, most).await?;
+                Ok((usable, part))
+            })
+        });
+        let (usable, part) = found.await?;
+        if !usable {
+            return Err(not_the_agents(digest));
+        }
+        let part = part.and_then(|part| {
+            Some(ComponentPart {
+                signature: part.signature.try_into().ok()?,
+                size: u64::try_from(part.size).ok()?,
+                bytes: part.bytes,
+            })
+        });
+        part.ok_or_else(|| not_compiled(digest))
     }
 
     /// Reads that begin with the check of a lease.
@@ -150,6 +179,18 @@ impl LocalControl {
     {
         Ok(self.db.read(work).await?)
     }
+}
+
+/// The agent has changed since the bundle was made; the next one names what it has now.
+fn not_the_agents(digest: Digest) -> ControlError {
+    ControlError::Unavailable(format!(
+        "the component {digest} is not this agent's any more"
+    ))
+}
+
+fn not_compiled(digest: Digest) -> ControlError {
+    let reason = "is not compiled for this worker's version; import it again";
+    ControlError::Refused(format!("the component {digest} {reason}"))
 }
 
 impl From<queue::Claimed> for ClaimedTurn {

@@ -1,0 +1,137 @@
+//! One turn: what it begins with, that it goes on, and how it ends.
+
+use crate::api::{Api, ApiError, Json, PoolWorker};
+use crate::control::requests::{
+    CompleteRequest, FailAnswer, FailRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest,
+    SnapshotRequest,
+};
+use crate::hydration::{Bundle, Snapshot};
+use axum::extract::State;
+use axum::http::StatusCode;
+
+/// Mark the message as started, and get what its turn needs. May be repeated.
+#[utoipa::path(
+    post, path = "/v1/worker/hydrate", operation_id = "workerHydrationBundle", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = LeaseRequest,
+    responses(
+        (status = 200, description = "The bundle; it names the agent's snapshot by digest.", body = Object),
+        (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
+    )
+)]
+pub(super) async fn worker_hydration_bundle(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(mut request): Json<LeaseRequest>,
+) -> Result<Json<Bundle>, ApiError> {
+    request.lease.pool = pool;
+    let LeaseRequest { lease } = request;
+    let bundle = api.control.hydrate(&lease).await?;
+    Ok(Json(bundle))
+}
+
+/// The agent's snapshot that a bundle named.
+#[utoipa::path(
+    post, path = "/v1/worker/snapshot", operation_id = "workerSnapshot", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = SnapshotRequest,
+    responses(
+        (status = 200, description = "The snapshot.", body = Object),
+        (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
+    )
+)]
+pub(super) async fn worker_snapshot(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(mut request): Json<SnapshotRequest>,
+) -> Result<Json<Snapshot>, ApiError> {
+    request.lease.pool = pool;
+    let SnapshotRequest { lease, digest } = request;
+    let snapshot = api.control.snapshot(&lease, digest).await?;
+    Ok(Json(snapshot))
+}
+
+/// Prolong leases; each is answered for itself, in their order.
+#[utoipa::path(
+    post, path = "/v1/worker/heartbeat", operation_id = "workerHeartbeat", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = HeartbeatRequest,
+    responses((status = 200, description = "What became of them.", body = HeartbeatAnswer))
+)]
+pub(super) async fn worker_heartbeat(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(HeartbeatRequest {
+        worker_id,
+        mut leases,
+    }): Json<HeartbeatRequest>,
+) -> Result<Json<HeartbeatAnswer>, ApiError> {
+    for lease in &mut leases {
+        lease.pool = pool.clone();
+    }
+    let beats = api.control.heartbeat(&worker_id, &pool, &leases).await?;
+    Ok(Json(HeartbeatAnswer { beats }))
+}
+
+/// Settle the message and store all its turn did, at once. A repeat succeeds and changes nothing.
+#[utoipa::path(
+    post, path = "/v1/worker/complete", operation_id = "workerComplete", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = CompleteRequest,
+    responses(
+        (status = 204, description = "It is stored."),
+        (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
+    )
+)]
+pub(super) async fn worker_complete(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(mut request): Json<CompleteRequest>,
+) -> Result<StatusCode, ApiError> {
+    request.lease.pool = pool;
+    let CompleteRequest { lease, completion } = request;
+    api.control.complete(&lease, completion).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Say that the turn did not succeed, and what should happen next.
+#[utoipa::path(
+    post, path = "/v1/worker/fail", operation_id = "workerFail", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = FailRequest,
+    responses(
+        (status = 200, description = "What became of the message.", body = FailAnswer),
+        (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
+    )
+)]
+pub(super) async fn worker_fail(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(mut request): Json<FailRequest>,
+) -> Result<Json<FailAnswer>, ApiError> {
+    request.lease.pool = pool;
+    let FailRequest { lease, failure } = request;
+    let settled = api.control.fail(&lease, failure).await?;
+    Ok(Json(FailAnswer { settled }))
+}
+
+/// Put the message back as if it had not been claimed: the worker stops.
+#[utoipa::path(
+    post, path = "/v1/worker/give-back", operation_id = "workerGiveBack", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = LeaseRequest,
+    responses(
+        (status = 204, description = "It is back in its place."),
+        (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
+    )
+)]
+pub(super) async fn worker_give_back(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(mut request): Json<LeaseRequest>,
+) -> Result<StatusCode, ApiError> {
+    request.lease.pool = pool;
+    let LeaseRequest { lease } = request;
+    api.control.give_back(&lease).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
