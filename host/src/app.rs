@@ -182,6 +182,7 @@ impl App {
             master_key: Arc::clone(&self.master_key),
             admission: Arc::clone(&self.admission),
             control: Arc::new(self.control(closing.clone())),
+            scrape: self.scrape(),
             closing,
         })
     }

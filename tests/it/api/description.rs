@@ -24,7 +24,6 @@ const SHOWN_ELSEWHERE: &[&str] = &[
     "listDocuments",
     "listEngines",
     "listSkills",
-    "metrics",
     "putDocument",
     "putSkill",
     "shipEngine",
@@ -167,7 +166,7 @@ factory_cases! {
         let mut walk = Walk { contract, shown: BTreeSet::new() };
         let w = &mut walk;
         let o = &operator;
-        for (id, path) in [("healthz", "/healthz"), ("readyz", "/readyz"), ("openapi", "/openapi.json")] {
+        for (id, path) in [("healthz", "/healthz"), ("readyz", "/readyz"), ("openapi", "/openapi.json"), ("metrics", "/metrics")] {
             w.ask(o, id, path, None, 200).await;
         }
 
