@@ -117,6 +117,7 @@ async fn give_up(factory: &Factory) {
         max: 1,
         in_flight: 0,
         wait: Duration::ZERO,
+        claim: None,
     };
     let claims = control.claim(request).await.expect("a claim");
     let failure = Failure::Permanent {
