@@ -2,6 +2,7 @@
 
 mod api;
 mod architecture;
+mod contract;
 mod crash;
 mod deployment;
 mod engine;

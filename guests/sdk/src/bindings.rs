@@ -29,7 +29,7 @@
 pub mod blobs {
     wit_bindgen::generate!({
         path: "../../wit",
-        inline: "package agent-factory:sdk; world blobs { import agent-factory:guest/blobs@0.1.0-rc.1; }",
+        inline: "package agent-factory:sdk; world blobs { import agent-factory:guest/blobs@0.1.0; }",
         world: "agent-factory:sdk/blobs",
         generate_all,
         runtime_path: "::agent_factory_sdk::expansion::rt",
@@ -45,8 +45,8 @@ pub mod skill {
         runtime_path: "::agent_factory_sdk::expansion::rt",
         additional_derives: [PartialEq],
         with: {
-            "agent-factory:guest/blobs@0.1.0-rc.1": crate::blob,
-            "agent-factory:guest/types@0.1.0-rc.1": crate::types,
+            "agent-factory:guest/blobs@0.1.0": crate::blob,
+            "agent-factory:guest/types@0.1.0": crate::types,
         },
     });
 }
@@ -62,12 +62,12 @@ pub mod engine {
         additional_derives: [PartialEq, Clone],
         additional_derives_ignore: ["turn", "endpoint", "exchange"],
         with: {
-            "agent-factory:guest/blobs@0.1.0-rc.1": crate::blob,
-            "agent-factory:guest/types@0.1.0-rc.1": crate::types,
-            "agent-factory:guest/logging@0.1.0-rc.1": crate::bindings::skill::agent_factory::guest::logging,
-            "agent-factory:guest/config@0.1.0-rc.1": crate::bindings::skill::agent_factory::guest::config,
-            "agent-factory:guest/key-value@0.1.0-rc.1": crate::bindings::skill::agent_factory::guest::key_value,
-            "agent-factory:guest/memory@0.1.0-rc.1": crate::bindings::skill::agent_factory::guest::memory,
+            "agent-factory:guest/blobs@0.1.0": crate::blob,
+            "agent-factory:guest/types@0.1.0": crate::types,
+            "agent-factory:guest/logging@0.1.0": crate::bindings::skill::agent_factory::guest::logging,
+            "agent-factory:guest/config@0.1.0": crate::bindings::skill::agent_factory::guest::config,
+            "agent-factory:guest/key-value@0.1.0": crate::bindings::skill::agent_factory::guest::key_value,
+            "agent-factory:guest/memory@0.1.0": crate::bindings::skill::agent_factory::guest::memory,
         },
     });
 }

@@ -75,6 +75,5 @@ async fn a_worker_that_was_frozen_past_its_leases_is_refused_everything_and_stop
         texts(&sent),
         "nothing of it was sent"
     );
-    let stats = deployment.stats().await;
-    assert_eq!((stats.backlog(), stats.dead_letters), (0, 0));
+    assert_eq!(deployment.stats().await.dead_letters, 0);
 }

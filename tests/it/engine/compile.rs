@@ -46,15 +46,15 @@ fn a_missing_export_is_named_with_what_there_is() {
     let text = refused(ComponentKind::Skill, "(component)");
     assert_eq!(
         text,
-        "the component lacks the export agent-factory:guest/toolbox@0.1.0-rc.1; it exports nothing"
+        "the component lacks the export agent-factory:guest/toolbox@0.1.0; it exports nothing"
     );
     let limits = Limits::default();
     let engine = component_bytes("hostile-engine");
     let error = compile_component(ComponentKind::Skill, &engine, &limits).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the component lacks the export agent-factory:guest/toolbox@0.1.0-rc.1; \
-         it exports agent-factory:guest/adapter@0.1.0-rc.1"
+        "the component lacks the export agent-factory:guest/toolbox@0.1.0; \
+         it exports agent-factory:guest/adapter@0.1.0"
     );
 }
 
@@ -62,7 +62,7 @@ fn a_missing_export_is_named_with_what_there_is() {
 fn an_export_of_another_shape_is_refused() {
     let text = refused(
         ComponentKind::Skill,
-        r#"(component (instance $i) (export "agent-factory:guest/toolbox@0.1.0-rc.1" (instance $i)))"#,
+        r#"(component (instance $i) (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#,
     );
     assert!(
         text.starts_with("the component does not fit the skill world"),
@@ -85,14 +85,14 @@ fn the_linker_says_which_version_fits() {
         r#"(component
             (import "agent-factory:guest/config@0.7.0" (instance (export "get" (func))))
             (instance $i)
-            (export "agent-factory:guest/toolbox@0.1.0-rc.1" (instance $i)))"#,
+            (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#,
     );
     assert!(
         text.starts_with("the component does not fit the skill world"),
         "{text}"
     );
     assert!(text.contains("agent-factory:guest/config@0.7.0"), "{text}");
-    let other = "agent-factory:guests/toolbox@0.1.0-rc.1";
+    let other = "agent-factory:guests/toolbox@0.1.0";
     let text = refused(
         ComponentKind::Skill,
         &format!(r#"(component (instance $i) (export "{other}" (instance $i)))"#),
@@ -107,7 +107,7 @@ fn an_unknown_import_is_named_with_what_may_be_imported() {
             r#"(component
                 (import "{import}" (instance))
                 (instance $i)
-                (export "agent-factory:guest/toolbox@0.1.0-rc.1" (instance $i)))"#
+                (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#
         )
     };
     let text = refused(
@@ -121,12 +121,12 @@ fn an_unknown_import_is_named_with_what_may_be_imported() {
         "{text}"
     );
     assert!(
-        text.contains("key-value, memory of agent-factory:guest@0.1.0-rc.1, and wasi:cli"),
+        text.contains("key-value, memory of agent-factory:guest@0.1.0, and wasi:cli"),
         "{text}"
     );
     let text = refused(
         ComponentKind::Skill,
-        &with_import("agent-factory:guest/model@0.1.0-rc.1"),
+        &with_import("agent-factory:guest/model@0.1.0"),
     );
     assert!(text.contains("which a skill cannot have"), "{text}");
 }
@@ -147,8 +147,7 @@ fn a_component_is_accepted_at_its_largest_and_refused_one_byte_beyond() {
 
 #[test]
 fn a_component_that_cannot_be_instantiated_within_the_limits_is_refused_at_upload() {
-    let toolbox =
-        r#"(instance $i) (export "agent-factory:guest/toolbox@0.1.0-rc.1" (instance $i))"#;
+    let toolbox = r#"(instance $i) (export "agent-factory:guest/toolbox@0.1.0" (instance $i))"#;
     let memory = format!(
         "(component (core module $m (memory 1025)) (core instance (instantiate $m)) {toolbox})"
     );

@@ -60,7 +60,11 @@ pub(crate) fn signer() -> ArtifactSigner {
 }
 
 fn guest(package: &str, kind: ComponentKind) -> Guest {
-    let bytes = component_bytes(package);
+    admitted(component_bytes(package), kind)
+}
+
+/// A component as it is admitted.
+pub(crate) fn admitted(bytes: Vec<u8>, kind: ComponentKind) -> Guest {
     // A thread of its own, since a test's thread may be inside an async runtime.
     let described =
         std::thread::spawn(move || compile_component(kind, &bytes, &Limits::default()).unwrap());
@@ -86,6 +90,7 @@ pub(crate) struct Fixture {
     pub(crate) host: ComponentHost,
     pub(crate) engine: EngineComponent,
     pub(crate) skill: SkillComponent,
+    pub(crate) tools: Vec<Tool>,
     pub(crate) lookups: Arc<FakeLookups>,
     pub(crate) grants: Grants,
     pub(crate) cancel: CancellationToken,
@@ -103,10 +108,16 @@ pub(crate) fn message(text: &str) -> HistoryMessage {
 
 impl Fixture {
     pub(crate) async fn new(limits: Limits) -> Self {
+        Self::of(limits, hostile_engine(), hostile_skill()).await
+    }
+
+    /// A host with these guests instead; the skill has the name `hostile` all the same.
+    pub(crate) async fn of(limits: Limits, engine: &Guest, skill: &Guest) -> Self {
         let host = ComponentHost::new(limits, signer().verifier(), egress()).unwrap();
         Self {
-            engine: host.load_engine(&hostile_engine().artifact).await.unwrap(),
-            skill: host.load_skill(&hostile_skill().artifact).await.unwrap(),
+            engine: host.load_engine(&engine.artifact).await.unwrap(),
+            skill: host.load_skill(&skill.artifact).await.unwrap(),
+            tools: skill.tools.clone(),
             host,
             lookups: Arc::default(),
             grants: Grants::none(),
@@ -131,7 +142,7 @@ impl Fixture {
             skills: vec![TurnSkill {
                 name: "hostile".parse().unwrap(),
                 component: self.skill.clone(),
-                tools: hostile_skill().tools.clone(),
+                tools: self.tools.clone(),
                 grants: self.grants,
                 config: BTreeMap::new(),
             }],

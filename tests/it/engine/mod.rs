@@ -7,5 +7,6 @@ mod fixture;
 mod isolation;
 mod limits;
 mod lookups;
+mod released;
 mod tools;
 mod turns;

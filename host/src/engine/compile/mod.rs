@@ -37,7 +37,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 
 /// The package of the guest contract, with the version of this host.
 const PACKAGE: &str = "agent-factory:guest";
-const VERSION: &str = "0.1.0-rc.1";
+const VERSION: &str = "0.1.0";
 
 /// Which world a component has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
