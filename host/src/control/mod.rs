@@ -18,7 +18,7 @@ pub use messages::{
 
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, WorkerId,
+    Pool, TraceId, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
@@ -152,11 +152,12 @@ pub trait ControlPlane: Send + Sync + 'static {
         request: DeliveryRequest,
     ) -> Result<Vec<DeliveryBatch>, ControlError>;
 
-    /// A reply was sent, or was not; answers whether to go on with the lane.
+    /// A reply was sent, or was not; answers whether to go on with the lane. `trace_id` is the message's, for the log.
     async fn settle_delivery(
         &self,
         lane: &LaneLease,
         outbox_id: &OutboxId,
+        trace_id: &TraceId,
         sent: Sent,
     ) -> Result<bool, ControlError>;
 

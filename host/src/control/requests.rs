@@ -5,7 +5,7 @@ use super::{Beat, Completion, DeliveryBatch, Failure, LaneLease, Sent, Settled};
 use crate::domain::json::{base64_bytes, millis};
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvScope, Lease, MemoryHit, OutboxId, Pool,
-    WorkerId,
+    TraceId, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -284,6 +284,9 @@ pub struct SettleDeliveryRequest {
     /// Which.
     #[schema(value_type = String)]
     pub outbox_id: OutboxId,
+    /// Its message's trace.
+    #[schema(value_type = String)]
+    pub trace_id: TraceId,
     /// What became of it.
     #[schema(value_type = Object)]
     pub sent: Sent,

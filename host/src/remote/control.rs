@@ -18,7 +18,7 @@ use crate::control::{
 };
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, SecretValue, WorkerId,
+    Pool, SecretValue, TraceId, WorkerId,
 };
 use crate::engine::{ArtifactVerifier, CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
@@ -366,11 +366,13 @@ impl ControlPlane for Remote {
         &self,
         lane: &LaneLease,
         outbox_id: &OutboxId,
+        trace_id: &TraceId,
         sent: Sent,
     ) -> Result<bool, ControlError> {
         let request = SettleDeliveryRequest {
             lane: lane.clone(),
             outbox_id: outbox_id.clone(),
+            trace_id: trace_id.clone(),
             sent,
         };
         let path = "/v1/worker/deliveries/settle";

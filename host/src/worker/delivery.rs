@@ -119,10 +119,12 @@ impl Worker {
     ) -> bool {
         let deadline = Instant::now() + batch.lease_for;
         loop {
-            let settled =
-                self.0
-                    .plane
-                    .settle_delivery(&batch.lane, &delivery.outbox_id, sent.clone());
+            let settled = self.0.plane.settle_delivery(
+                &batch.lane,
+                &delivery.outbox_id,
+                &delivery.trace_id,
+                sent.clone(),
+            );
             match settled.await {
                 Ok(go_on) => return go_on,
                 Err(error @ ControlError::Unavailable(_)) if Instant::now() < deadline => {

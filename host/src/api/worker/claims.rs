@@ -101,9 +101,13 @@ pub(super) async fn worker_settle_delivery(
     let SettleDeliveryRequest {
         lane,
         outbox_id,
+        trace_id,
         sent,
     } = request;
-    let go_on = api.control.settle_delivery(&lane, &outbox_id, sent).await?;
+    let settled = api
+        .control
+        .settle_delivery(&lane, &outbox_id, &trace_id, sent);
+    let go_on = settled.await?;
     Ok(Json(SettleDeliveryAnswer { go_on }))
 }
 

@@ -363,9 +363,11 @@ impl ControlPlane for LocalControl {
         &self,
         lane: &LaneLease,
         outbox_id: &OutboxId,
+        trace_id: &TraceId,
         sent: Sent,
     ) -> Result<bool, ControlError> {
-        self.store_sent(lane.clone(), outbox_id.clone(), sent).await
+        let doing = self.store_sent(lane.clone(), outbox_id.clone(), sent);
+        self.traced("settle_delivery", trace_id, doing).await
     }
 
     async fn release_lane(&self, lane: &LaneLease) -> Result<(), ControlError> {
