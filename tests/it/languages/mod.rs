@@ -2,5 +2,6 @@
 
 mod cold;
 mod engine;
+mod released;
 mod skills;
 mod stage;

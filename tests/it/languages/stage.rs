@@ -31,10 +31,15 @@ impl Stage {
     pub(super) async fn with(engine: &str, skill: &str) -> Option<Self> {
         let engine = guest(ComponentKind::Engine, engine).await?;
         let compiled = guest(ComponentKind::Skill, skill).await?;
+        Some(Self::of(&engine, skill, compiled).await)
+    }
+
+    /// Of these two; the skill goes by this name.
+    pub(super) async fn of(engine: &Compiled, skill: &str, compiled: Compiled) -> Self {
         let host =
             ComponentHost::new(Limits::default(), signer().verifier(), egress()).expect("a host");
         let component = host.load_skill(&compiled.artifact).await.expect("a skill");
-        Some(Self {
+        Self {
             engine: host.load_engine(&engine.artifact).await.expect("an engine"),
             skill: TurnSkill {
                 name: skill.parse().expect("a name"),
@@ -45,7 +50,7 @@ impl Stage {
             },
             host,
             lookups: Arc::default(),
-        })
+        }
     }
 
     pub(super) fn granted(mut self, grants: Grants) -> Self {
