@@ -21,13 +21,14 @@ export function turnError(thrown) {
   const { tag, val } = thrown?.payload ?? thrown ?? {};
   switch (tag) {
     case 'not-configured':
-    case 'over-budget':
       return { tag: 'hold', val };
     case 'status':
       return statusError(val);
     case 'unreachable':
     case 'interrupted':
       return retry(5 * SECOND, val);
+    // A limit of this turn: the next message has it anew, so nobody has to act.
+    case 'over-budget':
     case 'other':
       return { tag: 'permanent', val };
     default:

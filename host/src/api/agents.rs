@@ -4,6 +4,7 @@ use super::query::next_cursor;
 use super::{Api, ApiError, ErrorBody, Json, Paging, Path, Query, TenantAdmin};
 use crate::domain::{AgentKey, AgentModels, BotId, Digest, Pool, SecretRef, SkillName, Timestamp};
 use crate::identity::{self, NewBot, WebhookSecret};
+use crate::queue;
 use crate::store::StoreError;
 use crate::workspace::{self, AgentId, AgentProfile, Configure, EngineChoice, WorkspaceError};
 use axum::extract::State;
@@ -186,10 +187,18 @@ async fn configure_agent(
         tenant_id: caller.tenant_id,
         agent_key,
     };
+    let policy = api.queue_policy.clone();
     let done: Result<_, WorkspaceError> = api
         .db
         .write(move |tx| {
-            Box::pin(async move { workspace::agent_configure(tx, &agent, &wanted).await })
+            Box::pin(async move {
+                let configured = workspace::agent_configure(tx, &agent, &wanted).await?;
+                if wanted.enabled == Some(true) {
+                    // A message that met the disabled agent has held it.
+                    queue::resume(tx, &policy, &agent.tenant_id, &agent.agent_key).await?;
+                }
+                Ok(configured)
+            })
         })
         .await;
     let (changed, agent) = done?;

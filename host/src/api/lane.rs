@@ -16,6 +16,9 @@ use tokio::sync::Semaphore;
 /// The longest a request may ask to wait for something to happen.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// Settlements at once, at most: each may be as large as all its limits together, and a worker asks again.
+const SETTLEMENTS_MAX: u32 = 32;
+
 /// Room for requests of one kind.
 #[derive(Clone, Debug)]
 pub struct Lane {
@@ -32,6 +35,8 @@ pub struct Lanes {
     pub waits: Lane,
     /// Of workers, without waiting.
     pub worker_requests: Lane,
+    /// Of workers that settle a turn.
+    pub settlements: Lane,
     /// Of workers that wait for work.
     pub worker_waits: Lane,
 }
@@ -57,6 +62,7 @@ impl Lanes {
             requests: Lane::new(server.concurrency_max, longest),
             waits: Lane::new(server.waits_max, longest.saturating_add(WAIT_MAX)),
             worker_requests: Lane::new(server.concurrency_max, longest),
+            settlements: Lane::new(server.concurrency_max.min(SETTLEMENTS_MAX), longest),
             worker_waits: Lane::new(server.waits_max, longest.saturating_add(WAIT_MAX)),
         }
     }

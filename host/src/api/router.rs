@@ -87,6 +87,7 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(through(waiting, &lanes.waits))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .merge(through(worker::routes(api), &lanes.worker_requests))
+        .merge(through(worker::settling_routes(api), &lanes.settlements))
         .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
         .merge(through(documents, &lanes.requests))
         .merge(through(folders, &api.uploads().lane))

@@ -220,7 +220,7 @@ pub async fn prune_calls(tx: &mut Tx, most: u32) -> Result<u64, StoreError> {
         DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
             SELECT DISTINCT c.tenant_id, c.message_id FROM key_value_calls c
             JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
-            WHERE m.status IN ('done', 'dead_letter') LIMIT $1)";
+            WHERE m.status = 'done' LIMIT $1)";
     let pruned = on_tx!(tx, |conn| sqlx::query(SQL)
         .bind(i64::from(most))
         .execute(conn)

@@ -59,7 +59,11 @@ impl Worker {
     }
 
     async fn run_turn(&self, lease: &Lease, boarded: &Boarded) -> End {
-        match self.prepare(lease, boarded).await {
+        // A stop does not wait for a download.
+        let prepared = boarded
+            .cancel
+            .run_until_cancelled(self.prepare(lease, boarded));
+        match prepared.await.unwrap_or(Err(End::GiveBack)) {
             Ok((engine, input)) => {
                 tracing::info!(attempt = input.attempt, "turn started");
                 let note = input.memory_note.clone();

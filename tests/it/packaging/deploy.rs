@@ -3,10 +3,10 @@
 use super::text;
 use agent_factory_tests::built;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
 
 /// The commands of the section, with the machine each is typed on, without what needs a person or the Internet.
 fn commands() -> Vec<(String, String)> {
@@ -94,20 +94,24 @@ fn home() -> tempfile::TempDir {
     home
 }
 
-async fn answers(url: &str) {
-    let patience = Duration::from_secs(60);
-    let client = reqwest::Client::new();
-    let ready = async {
-        while client.get(format!("{url}/readyz")).send().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// What a control plane prints at its first start, up to the address it serves.
+fn operator_token(out: impl BufRead) -> String {
+    let mut token = String::new();
+    for line in out.lines() {
+        let line = line.expect("text");
+        if line.trim().starts_with("aft_o_") {
+            line.trim().clone_into(&mut token);
         }
-    };
-    let in_time = tokio::time::timeout(patience, ready).await;
-    in_time.expect("a control plane that answers");
+        if line.starts_with("Serving on ") {
+            break;
+        }
+    }
+    assert!(!token.is_empty(), "it printed no operator's token");
+    token
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn its_commands_lead_from_nothing_to_an_answer() {
+#[test]
+fn its_commands_lead_from_nothing_to_an_answer() {
     let port = {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         listener.local_addr().expect("an address").port()
@@ -119,29 +123,20 @@ async fn its_commands_lead_from_nothing_to_an_answer() {
     let mut said = String::new();
     for (name, command) in commands() {
         let command = command.replace("10.0.0.1:8080", &address);
-        // One person types on all of them, and knows the operator's token.
-        let known = machines
-            .get("plane")
-            .and_then(|plane| plane.exported.get("AGENT_FACTORY_OPERATOR_TOKEN"))
-            .cloned();
         let machine = machines.entry(name.clone()).or_default();
-        if let Some(token) = known.filter(|_| name == "you") {
-            machine
-                .exported
-                .insert("AGENT_FACTORY_OPERATOR_TOKEN".to_owned(), token);
-        }
         if let Some(assignment) = command.strip_prefix("export ") {
             machine.export(home.path(), assignment);
         } else if command.starts_with("agent-factory serve") || command == "agent-factory worker" {
             let mut shell = machine.shell(home.path(), &format!("exec {command}"));
-            serving.push(Serving(shell.spawn().expect("a shell")));
+            let mut child = shell.stdout(Stdio::piped()).spawn().expect("a shell");
+            let out = BufReader::new(child.stdout.take().expect("a stdout"));
+            serving.push(Serving(child));
             if name == "plane" {
-                answers(&format!("http://{address}")).await;
+                let token = operator_token(out);
+                std::fs::write(home.path().join("operator.token"), token).expect("a file");
             }
         } else {
-            let line = command.clone();
-            let machine = &*machine;
-            let output = tokio::task::block_in_place(|| machine.run(home.path(), &line));
+            let output = machine.run(home.path(), &command);
             said = String::from_utf8(output.stdout).expect("text");
         }
     }

@@ -72,7 +72,7 @@ impl Models {
         may_use_tools: bool,
     ) -> Result<Answer, TurnError> {
         let count = self.endpoints.len();
-        let (mut reasons, mut after) = (Vec::new(), None);
+        let (mut reasons, mut after, mut instead) = (Vec::new(), None, None);
         let places = (0..count).map(|step| (self.preferred + step) % count);
         for place in places.collect::<Vec<_>>() {
             match self.ask_one(turn, place, conversation, may_use_tools) {
@@ -81,6 +81,13 @@ impl Models {
                     return Ok(answer);
                 }
                 Err(Next::End(error)) => return Err(error),
+                Err(Next::Instead(error)) => {
+                    log::warn(format!(
+                        "another model is asked, if there is one: {error:?}"
+                    ));
+                    // The first is the preferred model's.
+                    instead.get_or_insert(error);
+                }
                 Err(Next::OlderField) => {
                     reasons.push("a server knows neither name of the bound of tokens".to_owned());
                 }
@@ -93,6 +100,9 @@ impl Models {
                     reasons.push(reason);
                 }
             }
+        }
+        if let (Some(error), true) = (instead, reasons.is_empty()) {
+            return Err(error);
         }
         let doubled = turn.attempt().saturating_sub(1).min(16);
         let backoff = RETRY_MS.saturating_mul(1 << doubled).min(RETRY_MAX_MS);

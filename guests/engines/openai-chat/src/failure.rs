@@ -19,6 +19,8 @@ pub(crate) enum Next {
     },
     /// The same model once more, with the older name of a field.
     OlderField,
+    /// This model cannot answer; another may. Where there is none, the turn ends like this.
+    Instead(TurnError),
     /// No other model helps.
     End(TurnError),
 }
@@ -26,7 +28,7 @@ pub(crate) enum Next {
 /// Judge a failure of this model.
 pub(crate) fn judge(model: &str, error: Error) -> Next {
     match error {
-        Error::NotConfigured(why) => Next::End(TurnError::Hold(format!(
+        Error::NotConfigured(why) => Next::Instead(TurnError::Hold(format!(
             "the model {model} cannot be used: {why}"
         ))),
         Error::OverBudget(why) | Error::Other(why) => Next::End(TurnError::Permanent(format!(
@@ -64,7 +66,7 @@ fn refused(model: &str, status: &Status) -> Next {
     let said = Said::read(&status.body);
     let (code, message) = (status.code, &said.message);
     let hold = |what: &str| {
-        Next::End(TurnError::Hold(format!(
+        Next::Instead(TurnError::Hold(format!(
             "{what} (model {model}, status {code}): {message}; mend that, then resume the agent"
         )))
     };
@@ -72,10 +74,14 @@ fn refused(model: &str, status: &Status) -> Next {
         return hold("the account at the model server has no quota left");
     }
     if said.is("context_length_exceeded") || code == 413 || said.is_of_context() {
-        return Next::End(TurnError::ContextOverflow);
+        return Next::Instead(TurnError::ContextOverflow);
     }
     match code {
         401 => hold("the model server refused the key"),
+        // One person's words are no reason to stop the agent for everybody.
+        403 if said.is_of_input() => Next::End(TurnError::Permanent(format!(
+            "the model server refused what was said (model {model}): {message}"
+        ))),
         403 => hold("the model server does not allow this"),
         404 => hold("the model server does not know the model or the path"),
         300..=399 => {
@@ -129,6 +135,13 @@ impl Said {
 
     fn is(&self, word: &str) -> bool {
         self.words.iter().any(|said| said == word)
+    }
+
+    /// Refused for what a person wrote, not for who asks: servers say so in words only.
+    fn is_of_input(&self) -> bool {
+        let message = self.message.to_lowercase();
+        let words = ["moderation", "flagged", "content policy", "safety"];
+        words.iter().any(|word| message.contains(word)) || self.is("content_policy_violation")
     }
 
     /// Servers without codes say it in words.

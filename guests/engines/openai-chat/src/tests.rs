@@ -388,6 +388,9 @@ fn the_next_model_is_asked_where_another_may_do_better_and_is_asked_first_from_t
         status(429, "{}"),
         status(503, ""),
         status(408, ""),
+        status(401, "{}"),
+        status(402, ""),
+        Error::NotConfigured("there is no secret openai.apiKey".to_owned()),
         Error::Unreachable("no connection".to_owned()),
     ] {
         let host = Host::new();
@@ -475,6 +478,10 @@ fn what_only_a_person_can_mend_holds_the_agent_and_names_the_model() {
             "{reason}"
         );
     }
+    // One person's words hold nobody else.
+    let moderated = r#"{"error":{"message":"Your input was flagged by moderation"}}"#;
+    let error = failure(status(403, moderated));
+    assert!(matches!(error, TurnError::Permanent(_)), "{error:?}");
     let reason = hold(failure(Error::NotConfigured(
         "there is no secret openai.apiKey".to_owned(),
     )));

@@ -17,13 +17,19 @@ use axum::extract::DefaultBodyLimit;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The operations that are answered at once.
-pub fn routes(api: &Api) -> OpenApiRouter<Api> {
-    let limits = &api.config.limits;
-    let completions = OpenApiRouter::new()
+/// The operations that settle a turn: few at once, since one may bring tens of megabytes.
+pub fn settling_routes(api: &Api) -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
         .routes(routes!(turns::worker_complete))
         .routes(routes!(turns::worker_fail))
-        .layer(DefaultBodyLimit::max(completion_bytes_max(limits)));
+        .layer(DefaultBodyLimit::max(completion_bytes_max(
+            &api.config.limits,
+        )))
+}
+
+/// The other operations that are answered at once.
+pub fn routes(api: &Api) -> OpenApiRouter<Api> {
+    let limits = &api.config.limits;
     OpenApiRouter::new()
         .routes(routes!(claims::worker_register))
         .routes(routes!(turns::worker_hydration_bundle))
@@ -40,7 +46,6 @@ pub fn routes(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(claims::worker_release_lane))
         .routes(routes!(artifacts::worker_artifact))
         .layer(DefaultBodyLimit::max(request_bytes_max(limits)))
-        .merge(completions)
 }
 
 /// The operations that wait for work.

@@ -2,7 +2,7 @@
 
 use super::LocalControl;
 use crate::control::{ControlError, Delivery, DeliveryBatch, DeliveryRequest, LaneLease, Sent};
-use crate::domain::{Channel, OutboxId, SecretValue};
+use crate::domain::{BotId, Channel, OutboxId, SecretValue};
 use crate::identity;
 use crate::outbox::{self, Failed, LaneClaim};
 use crate::queue::{self, LeaseError, Retry};
@@ -72,7 +72,13 @@ impl LocalControl {
         Ok(lanes?)
     }
 
-    async fn batch(&self, lane: LaneClaim) -> Result<DeliveryBatch, ControlError> {
+    async fn batch(&self, mut lane: LaneClaim) -> Result<DeliveryBatch, ControlError> {
+        // A batch has the token of one bot: what leaves through another is claimed next.
+        if let Some(first) = lane.rows.first().map(|row| bot_of(&row.channel).cloned()) {
+            let same = |row: &outbox::OutboxRow| bot_of(&row.channel) == first.as_ref();
+            let kept = lane.rows.iter().take_while(|row| same(row)).count();
+            lane.rows.truncate(kept);
+        }
         let bot_token = self.bot_token(&lane).await;
         let bot_token = bot_token.unwrap_or_else(|error| {
             // The reply is retried, and says so in its row; the reason is for the operator's eyes.
@@ -163,4 +169,12 @@ async fn goes_on(
 ) -> Result<bool, LeaseError> {
     let beats = outbox::extend(tx, policy, &[lane]).await?;
     Ok(!beats.contains(&queue::Beat::Lost))
+}
+
+/// The bot a reply leaves through, where it leaves through one.
+const fn bot_of(channel: &Channel) -> Option<&BotId> {
+    match channel {
+        Channel::Telegram { bot_id, .. } => Some(bot_id),
+        Channel::Api => None,
+    }
 }

@@ -70,6 +70,8 @@ impl LocalControl {
         let (policies, ids) = (self.policies.clone(), self.ids.clone());
         self.leased(move |tx| {
             Box::pin(async move {
+                // Before anything else: what is locked first is compared with a moment after any wait for it.
+                queue::check(tx, &lease).await?;
                 let now = tx.now().await?;
                 let (Failure::Retry {
                     receipts: spent, ..
@@ -80,7 +82,6 @@ impl LocalControl {
                 | Failure::Hold {
                     receipts: spent, ..
                 }) = &failure;
-                // Under the lease: a lost one makes the whole transaction fail below.
                 receipts::store(tx, &lease, now, spent).await?;
                 let (reason, retry) = match failure {
                     Failure::Hold { reason, .. } => {
@@ -103,10 +104,8 @@ impl LocalControl {
                     queue::fail(tx, &policies.queue, &ids, &lease, &reason, retry).await?;
                 Ok::<_, LeaseError>(match outcome {
                     FailOutcome::Requeued { after } => Settled::Requeued(after),
-                    FailOutcome::DeadLettered => {
-                        key_value::forget_calls(tx, &lease).await?;
-                        Settled::DeadLettered
-                    }
+                    // Its key-value calls stay known: a redrive runs the same turn again.
+                    FailOutcome::DeadLettered => Settled::DeadLettered,
                 })
             })
         })

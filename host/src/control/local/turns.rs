@@ -199,8 +199,10 @@ fn not_the_agents(digest: Digest) -> ControlError {
 }
 
 fn not_compiled(digest: Digest) -> ControlError {
-    let reason = "is not compiled for this worker's version; import it again";
-    ControlError::Refused(format!("the component {digest} {reason}"))
+    // No attempt is spent on it: in a rollout another worker, or this one's next version, has what it needs.
+    let reason = "is not compiled for this worker's version; upload it again";
+    tracing::error!(component = %digest, reason, "a turn waits for a component");
+    ControlError::Unavailable(format!("the component {digest} {reason}"))
 }
 
 impl From<queue::Claimed> for ClaimedTurn {
