@@ -34,11 +34,6 @@ pub fn guests() -> PathBuf {
     profile.parent().expect("a target folder").join("guests")
 }
 
-/// A program of the tests' own, for example `control-plane`.
-pub fn beside(name: &str) -> PathBuf {
-    present(profile_folder().join(name))
-}
-
 /// The path of a guest's component, for example `offline`.
 pub fn guest(package: &str) -> PathBuf {
     present(guests().join(format!("{package}.wasm")))

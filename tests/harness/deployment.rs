@@ -127,22 +127,27 @@ impl Deployment {
 
     /// Start a control plane, and wait until it listens.
     pub async fn control_plane(&self) -> Process {
-        let mut command = Command::new(built::beside("control-plane"));
+        let mut command = Command::new(built::program());
         command
+            .arg("serve")
             .env("AGENT_FACTORY_MASTER_KEY", MASTER_KEY)
             .env("AGENT_FACTORY_DATABASE__URL", &self.url)
             .env("AGENT_FACTORY_SERVER__LISTEN", "127.0.0.1:0");
         let mut process = self.spawn(command);
         let out = process.child.stdout.take().expect("a stdout");
         let mut lines = BufReader::new(out).lines();
-        let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
-        let line = line
-            .expect("an announcement in time")
-            .expect("readable output");
-        let line = line.unwrap_or_else(|| panic!("it ended:\n{}", process.log_text()));
-        let url = line.strip_prefix("listening ").expect("an address");
-        process.url = url.to_owned();
-        process
+        // The first of a database prints the operator's token before.
+        loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await;
+            let line = line
+                .expect("an announcement in time")
+                .expect("readable output");
+            let line = line.unwrap_or_else(|| panic!("it ended:\n{}", process.log_text()));
+            if let Some(url) = line.strip_prefix("Serving on ") {
+                url.clone_into(&mut process.url);
+                return process;
+            }
+        }
     }
 
     /// Start a worker of these control planes, with these settings over the deployment's, and a folder of components of
@@ -294,6 +299,8 @@ impl Process {
     pub async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let ended = ended.unwrap_or_else(|_| panic!("it does not end:\n{}", self.log_text()));
+        // Its last words are read when there are no more.
+        while self.log.changed().await.is_ok() {}
         ended.expect("an exit status")
     }
 

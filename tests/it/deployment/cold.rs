@@ -38,7 +38,7 @@ async fn a_cold_worker_downloads_what_it_needs_and_compiles_nothing() {
         .await;
     let sent = double.await_sent(1).await;
     assert!(texts(&sent)[0].contains("42"), "{sent:?}");
-    // The engine and two skills; the control plane of this deployment has no compiler at all.
+    // The engine and two skills.
     cold.await_logs("downloaded a component", 3).await;
     assert_eq!(compiled(&deployment).await, before);
     let files = std::fs::read_dir(deployment.cache("cold")).expect("a folder");

@@ -111,11 +111,12 @@ store_cases! {
         assert_eq!(test.number(count).await, 1);
     }
 
-    async fn the_calls_of_a_message_that_a_sweep_gave_up_are_forgotten_and_those_in_flight_are_kept(test) {
+    async fn the_calls_of_a_message_that_is_done_are_forgotten_and_those_that_may_come_again_are_kept(test) {
         let queue = Driver::new(test).await;
         let lost = queue.enqueue("one", "lost").await;
         let kept = queue.enqueue("two", "kept").await;
-        for message in [&lost, &kept] {
+        let given_up = queue.enqueue("three", "given up").await;
+        for message in [&lost, &kept, &given_up] {
             let message = message.clone();
             let stored: Result<(), agent_factory::store::StoreError> = queue.db().write(move |tx| Box::pin(async move {
                 agent_factory_tests::on_either!(tx, |conn| sqlx::query(
@@ -125,10 +126,13 @@ store_cases! {
             })).await;
             stored.unwrap();
         }
-        queue.test.execute("UPDATE message_queue SET status = 'dead_letter', finished_at = 1
+        queue.test.execute("UPDATE message_queue SET status = 'done', finished_at = 1
             WHERE conversation_id = 'one'").await;
+        // A redrive runs the same turn again.
+        queue.test.execute("UPDATE message_queue SET status = 'dead_letter', finished_at = 1
+            WHERE conversation_id = 'three'").await;
         assert_eq!(round(&queue.test, 10).await.calls, 1);
-        assert_eq!(queue.test.number("SELECT count(*) FROM key_value_calls").await, 1);
+        assert_eq!(queue.test.number("SELECT count(*) FROM key_value_calls").await, 2);
         assert_eq!(queue.status(&kept).await.attempts, 0);
     }
 
