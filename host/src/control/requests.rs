@@ -272,6 +272,11 @@ pub struct DeliveriesAnswer {
     /// A conversation's each.
     #[schema(value_type = Vec<Object>)]
     pub batches: Vec<DeliveryBatch>,
+    /// How long the control plane waited before it leased them, milliseconds. Whatever else of the request's time has
+    /// passed when a worker reads this, be it in the network or because the worker was stopped, is gone from the leases.
+    #[serde(rename = "waitedMs", with = "millis", default)]
+    #[schema(value_type = u64)]
+    pub waited: Duration,
 }
 
 /// A reply was sent, or was not.

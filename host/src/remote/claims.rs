@@ -13,6 +13,7 @@ use crate::domain::{ClaimId, ClaimTry};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The claims of one kind, one at a time.
@@ -66,7 +67,14 @@ impl Claiming {
             encoded(&request)
         };
         let path = "/v1/worker/deliveries/claim";
-        let answer: DeliveriesAnswer = self.answered(link, path, wait, body).await?;
+        let asked = Instant::now();
+        let mut answer: DeliveriesAnswer = self.answered(link, path, wait, body).await?;
+        // A worker that was stopped in between holds an old answer, and others may have sent what is in it: a delivery,
+        // unlike a turn, begins without asking the control plane again.
+        let late = asked.elapsed().saturating_sub(answer.waited);
+        for batch in &mut answer.batches {
+            batch.lease_for = batch.lease_for.saturating_sub(late);
+        }
         Ok(answer.batches)
     }
 

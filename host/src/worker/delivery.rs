@@ -80,7 +80,13 @@ impl Worker {
     /// Send one conversation's replies until one has to wait. A crash between the send and its settlement sends
     /// that one reply again: the Bot API knows no idempotency key.
     async fn deliver(&self, batch: DeliveryBatch) {
+        let until = Instant::now() + batch.lease_for;
         for delivery in &batch.deliveries {
+            if Instant::now() >= until {
+                let conversation = &batch.lane.conversation_id;
+                tracing::warn!(conversation.id = %conversation, "the lease of a lane was over before its replies were sent");
+                return;
+            }
             let token = batch.bot_token.as_ref();
             let (channel, body) = (&delivery.channel, &delivery.body);
             let span = tracing::info_span!(

@@ -9,6 +9,7 @@ use crate::control::{ClaimRequest, Claims, DeliveryRequest};
 use crate::queue::{self, ClaimError};
 use axum::extract::State;
 use axum::http::StatusCode;
+use tokio::time::Instant;
 
 impl From<ClaimError> for ApiError {
     fn from(error: ClaimError) -> Self {
@@ -78,8 +79,10 @@ pub(super) async fn worker_claim_deliveries(
 ) -> Result<Json<DeliveriesAnswer>, ApiError> {
     request.pool = pool;
     request.wait = request.wait.min(WAIT_MAX);
+    let asked = Instant::now();
     let batches = api.control.claim_deliveries(request).await?;
-    Ok(Json(DeliveriesAnswer { batches }))
+    let waited = asked.elapsed();
+    Ok(Json(DeliveriesAnswer { batches, waited }))
 }
 
 /// Say what became of one reply; answers whether to go on with its conversation. A repeat changes nothing.
