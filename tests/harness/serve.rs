@@ -1,5 +1,6 @@
 //! `agent-factory serve` as a process, and the commands that talk to it.
 
+use crate::factory::MASTER_KEY;
 use crate::{built, postgres};
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
@@ -8,8 +9,6 @@ use tokio::process::{Child, ChildStdout, Command};
 
 /// How long any one event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The master key of every test.
-const MASTER_KEY: &str = "7e57000000000000000000000000000000000000000000000000000000007e57";
 
 /// A database of its own, and the settings of `serve` on it.
 pub struct Deployment {
