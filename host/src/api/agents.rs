@@ -22,13 +22,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(configure_bot))
 }
 
+/// An agent that the path names.
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Path)]
-struct OfAgent {
+pub(super) struct OfAgent {
     /// 1 to 64 characters of A-Z, a-z, 0-9, -, _ and .
     #[param(value_type = String)]
-    agent_key: AgentKey,
+    pub(super) agent_key: AgentKey,
 }
 
 #[derive(Deserialize, IntoParams)]

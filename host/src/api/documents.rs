@@ -1,5 +1,6 @@
 //! An agent's documents, as plain text: `curl -T SOUL.md .../documents/SOUL.md`.
 
+use super::agents::OfAgent;
 use super::query::next_cursor;
 use super::{Api, ApiError, ErrorBody, Json, Paging, Path, Query, TenantAdmin};
 use crate::domain::{AgentKey, DocumentPath, Timestamp};
@@ -20,15 +21,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(get_document))
         .routes(routes!(list_documents))
         .routes(routes!(delete_document))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Path)]
-struct OfAgent {
-    /// The agent.
-    #[param(value_type = String)]
-    agent_key: AgentKey,
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -1,5 +1,6 @@
 //! An agent's skills, uploaded as their folders.
 
+use super::agents::OfAgent;
 use super::engines::store_engine;
 use super::uploads::{self, Uploaded};
 use super::{Api, ApiError, ErrorBody, Json, Path, TenantAdmin};
@@ -27,15 +28,6 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// The routes that take folders.
 pub(super) fn upload_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(put_skill))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Path)]
-struct OfAgent {
-    /// The agent.
-    #[param(value_type = String)]
-    agent_key: AgentKey,
 }
 
 #[derive(Deserialize, IntoParams)]
