@@ -206,7 +206,11 @@ async fn execute(tx: &mut Tx, sql: &'static str) -> Result<u64, sqlx::Error> {
         .map(|done| done.rows_affected()))
 }
 
-async fn seed_agent(
+/// An agent of a tenant, both made where there are none, whose engine nobody can run.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn seed_agent(
     tx: &mut Tx,
     tenant: &TenantId,
     agent: &AgentKey,
