@@ -1,6 +1,7 @@
 //! What a claim costs by what else is stored: messages that wait, conversations whose time has not come, messages that
 //! are done.
 
+use super::Arguments;
 use super::claimer::Claimer;
 use super::drain::{drain, millis};
 use super::ledger::Ledger;
@@ -20,32 +21,29 @@ const CLAIMS: u32 = 500;
 /// Messages of each conversation.
 const DEPTH: u32 = 10;
 
-/// What is stored beside what is claimed.
-const CROWD: u32 = 100_000;
-
 /// A thousand messages wait, and beside them ...
 enum Beside {
     /// ... nothing.
     Nothing,
     /// ... as many more as make up this number.
     Backlog(u32),
-    /// ... conversations of the highest priority whose time has not come.
-    Future,
-    /// ... messages that are done.
-    Finished,
+    /// ... so many conversations of the highest priority whose time has not come.
+    Future(u32),
+    /// ... so many messages that are done.
+    Finished(u32),
 }
 
 const SMALLEST: u32 = 1_000;
 
-pub(super) async fn run(database: Database, full: bool) -> anyhow::Result<()> {
+pub(super) async fn run(database: Database, arguments: &Arguments) -> anyhow::Result<()> {
     let mut base: Option<Figure> = None;
     let mut cases = vec![
         Beside::Nothing,
-        Beside::Backlog(100_000),
-        Beside::Future,
-        Beside::Finished,
+        Beside::Backlog(arguments.crowd),
+        Beside::Future(arguments.crowd),
+        Beside::Finished(arguments.crowd),
     ];
-    if full {
+    if arguments.full {
         cases.push(Beside::Backlog(1_000_000));
     }
     for beside in cases {
@@ -71,8 +69,8 @@ async fn measure(database: Database, beside: &Beside) -> anyhow::Result<Option<F
     let (backlog, future, finished) = match beside {
         Beside::Nothing => (SMALLEST, 0, 0),
         Beside::Backlog(messages) => (*messages, 0, 0),
-        Beside::Future => (SMALLEST, CROWD, 0),
-        Beside::Finished => (SMALLEST, 0, CROWD),
+        Beside::Future(crowd) => (SMALLEST, *crowd, 0),
+        Beside::Finished(crowd) => (SMALLEST, 0, *crowd),
     };
     eprintln!(
         "bench: queue, backlog of {backlog}, {future} to come, {finished} done, on {database:?}"

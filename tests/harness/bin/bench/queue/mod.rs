@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Messages of the hot conversation.
     #[arg(long, default_value_t = 100_000)]
     hot: u32,
+    /// What is stored beside what is claimed, in the cases of `backlog`.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    crowd: u32,
     /// Claimers at once; as many as are best for the batch where left out.
     #[arg(long)]
     claimers: Option<u32>,
@@ -96,7 +99,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 hot_key::run(at, arguments, peers.as_ref()).await?;
             }
             if chosen(Case::Backlog) && plane == Plane::Store {
-                backlog::run(database, arguments.full).await?;
+                backlog::run(database, arguments).await?;
             }
             if chosen(Case::WakeUp) {
                 wake_up::run(at).await?;

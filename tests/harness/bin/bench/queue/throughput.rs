@@ -68,11 +68,11 @@ pub(super) async fn run(
             .valued(rate);
             let alike = |peer: &&Theirs| peer.batch == u64::from(batch);
             match (best(theirs.iter()), best(theirs.iter().filter(alike))) {
-                (Some(best), Some(alike)) => {
+                (Some(best), Some(alike)) if alike.batch != best.batch => {
                     figure.print_ratio(&best.name, rate / best.rate);
                     figure.print_ratio(&alike.name, rate / alike.rate);
                 }
-                (Some(best), None) => figure.print_ratio(&best.name, rate / best.rate),
+                (Some(best), _) => figure.print_ratio(&best.name, rate / best.rate),
                 (None, _) => figure.print(),
             }
         }
