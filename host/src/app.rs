@@ -240,6 +240,7 @@ fn maintenance_policy(config: &Config) -> maintenance::Policy {
         batch: settings.batch,
         workers: Duration::from_millis(settings.workers_ms),
         snapshots: Duration::from_millis(settings.snapshots_ms),
+        finished: Duration::from_millis(settings.finished_ms),
         queue: queue_policy(config),
         outbox: outbox_policy(config),
     }
@@ -249,6 +250,8 @@ fn queue_policy(config: &Config) -> queue::Policy {
     queue::Policy {
         default_priority: Priority::clamped(i64::from(config.queue.default_priority)),
         max_attempts: config.queue.max_attempts,
+        max_crashes: config.queue.max_crashes,
+        tenant_in_flight: config.queue.tenant_in_flight,
         retry: config.retry.clone(),
         lease: config.lease.lease(),
         lease_total: Duration::from_millis(config.lease.max_total_ms),

@@ -9,6 +9,7 @@
 //!
 //! The database's clock is the only wall clock of the system: [`Tx::now`]. Only tests can set it.
 
+mod announcing;
 mod dialect;
 mod error;
 mod listening;
@@ -46,7 +47,7 @@ pub enum Db {
 pub struct Connections {
     /// For reads, at least 1.
     pub readers: u32,
-    /// For writes to PostgreSQL, at least 1; SQLite has one writer. One more connection to PostgreSQL listens.
+    /// For writes to PostgreSQL, at least 1; SQLite has one writer. Two more connections to PostgreSQL listen and tell.
     pub writers: u32,
 }
 

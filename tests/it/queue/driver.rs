@@ -2,9 +2,9 @@
 
 use agent_factory::domain::{AgentKey, Lease, MessageId, Pool, TenantId, Timestamp, WorkerId};
 use agent_factory::queue::{
-    self, Batch, Beat, ClaimRequest, Claimed, Enqueue, EnqueueError, Enqueued, FailOutcome,
-    LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats, Retry, RetryPolicy,
-    Scope, Settled, Started, Swept,
+    self, Batch, Beat, Cancelled, ClaimRequest, Claimed, Enqueue, EnqueueError, Enqueued,
+    FailOutcome, Heartbeat, LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats,
+    Retry, RetryPolicy, Scope, Settled, Started, Swept,
 };
 use agent_factory::store::{Db, StoreError, Topic};
 use agent_factory_tests::database::{TestDatabase, conversation, payload};
@@ -18,6 +18,8 @@ pub(crate) fn policy() -> Policy {
     Policy {
         default_priority: Priority::default(),
         max_attempts: 3,
+        max_crashes: 3,
+        tenant_in_flight: 1000,
         retry: RetryPolicy {
             jitter_ratio: 0.0,
             ..RetryPolicy::default()
@@ -143,7 +145,13 @@ impl Driver {
     }
 
     pub(crate) async fn beat_all(&self, leases: &[Lease]) -> Vec<Beat> {
-        let (policy, leases) = (self.policy.clone(), leases.to_vec());
+        let leases = leases.iter().map(|lease| (lease.clone(), false)).collect();
+        self.heartbeat(leases).await.beats
+    }
+
+    /// With each lease, whether its turn runs.
+    pub(crate) async fn heartbeat(&self, leases: Vec<(Lease, bool)>) -> Heartbeat {
+        let policy = self.policy.clone();
         self.db()
             .write(move |tx| {
                 Box::pin(async move {
@@ -211,6 +219,15 @@ impl Driver {
         self.db()
             .write(move |tx| Box::pin(async move { queue::sweep(tx, &policy, &ids).await }))
             .await
+            .unwrap()
+    }
+
+    pub(crate) async fn cancel(&self, message: &MessageId) -> Cancelled {
+        let message = message.clone();
+        self.db()
+            .write(move |tx| Box::pin(async move { queue::cancel(tx, &acme(), &message).await }))
+            .await
+            .map_err(|error: StoreError| error)
             .unwrap()
     }
 
