@@ -16,8 +16,10 @@ use clap::ValueEnum;
 use futures_util::future::try_join_all;
 use std::sync::Arc;
 
-/// Over the defaults: a client of a bench asks as fast as it can, for as much as it wants.
-const SETTINGS: [(&str, &str); 3] = [
+/// Over the defaults: a client of a bench asks as fast as it can, for as much as it wants, and the one tenant there is has
+/// all that is in flight.
+const SETTINGS: [(&str, &str); 4] = [
+    ("queue.tenant_in_flight", "100000"),
     ("server.rate_per_second", "100000"),
     ("server.rate_burst", "100000"),
     ("queue.claim_batch_size", "256"),
