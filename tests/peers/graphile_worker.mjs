@@ -47,18 +47,23 @@ async function main() {
   for (const keys of settings.keys) {
     for (const batch of sizes) {
       const messages = workload.roundRobin(settings.messages, keys);
-      const inserted = await load(pool, utils, messages);
-      const params = { keys, messages: messages.length };
-      if (settings.cases.has("enqueue") && batch === sizes[0]) {
-        const rate = (messages.length / inserted.total) * 1_000;
-        workload.print(PEER, "enqueue", { ...params, batch: 1_000 }, rate, inserted.batches);
+      const params = { keys, messages: messages.length, runs: settings.runs };
+      const inserts = [];
+      const outcomes = [];
+      for (let run = 0; run < settings.runs; run += 1) {
+        inserts.push(await load(pool, utils, messages));
+        if (!settings.cases.has("claim_complete")) continue;
+        const outcome = await workers.drain(messages, batch, settings.limitMs * 4);
+        workload.checkOrder(messages, outcome.places, { all: true });
+        await checkEmpty(pool);
+        outcomes.push(outcome);
       }
-      if (!settings.cases.has("claim_complete")) continue;
-      const outcome = await workers.drain(messages, batch, settings.limitMs * 4);
-      workload.checkOrder(messages, outcome.places, { all: true });
-      await checkEmpty(pool);
-      const rate = (messages.length / outcome.elapsed) * 1_000;
-      workload.print(PEER, "claim_complete", { ...params, batch, ...outcome.params }, rate, outcome.rounds);
+      if (settings.cases.has("enqueue") && batch === sizes[0]) {
+        workload.printRuns(PEER, "enqueue", { ...params, batch: workload.INSERT_BATCH }, messages.length, inserts);
+      }
+      if (outcomes.length > 0) {
+        workload.printRuns(PEER, "claim_complete", { ...params, batch, ...outcomes[0].params }, messages.length, outcomes);
+      }
     }
   }
   if (settings.cases.has("hot_key")) {
@@ -84,7 +89,7 @@ async function behindHotKey(settings, pool, utils, workers, batch, hot) {
   workload.print(PEER, "hot_key", params, (waits.length / outcome.elapsed) * 1_000, waits, done);
 }
 
-/** Insert the messages into empty tables. How long it took, in all and each batch, in milliseconds. */
+/** Insert the messages into empty tables. How long it took, and each batch of it, in milliseconds. */
 async function load(pool, utils, messages) {
   await pool.query("TRUNCATE graphile_worker._private_jobs, graphile_worker._private_job_queues RESTART IDENTITY");
   const first = Date.now() - messages.length - 60_000;
@@ -102,9 +107,9 @@ async function load(pool, utils, messages) {
     );
     times.push(workload.now() - start);
   }
-  const total = workload.now() - begun;
+  const elapsed = workload.now() - begun;
   await pool.query("VACUUM ANALYZE graphile_worker._private_jobs, graphile_worker._private_job_queues");
-  return { total, batches: times };
+  return { elapsed, rounds: times };
 }
 
 /** A pool that says what goes wrong outside a query. */

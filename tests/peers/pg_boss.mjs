@@ -40,17 +40,22 @@ await drain(sizes.at(-1), warmUp, settings.limitMs);
 for (const keys of settings.keys) {
   for (const batch of sizes) {
     const messages = workload.roundRobin(settings.messages, keys);
-    const inserted = await load(messages);
-    const params = { keys, messages: messages.length };
-    if (settings.cases.has("enqueue") && batch === sizes[0]) {
-      const rate = (messages.length / inserted.total) * 1_000;
-      workload.print(PEER, "enqueue", { ...params, batch: 1_000 }, rate, inserted.batches);
+    const params = { keys, messages: messages.length, runs: settings.runs };
+    const inserts = [];
+    const outcomes = [];
+    for (let run = 0; run < settings.runs; run += 1) {
+      inserts.push(await load(messages));
+      if (!settings.cases.has("claim_complete")) continue;
+      const outcome = await drain(batch, messages, settings.limitMs * 4);
+      workload.checkOrder(messages, outcome.places, { all: true });
+      outcomes.push(outcome);
     }
-    if (!settings.cases.has("claim_complete")) continue;
-    const outcome = await drain(batch, messages, settings.limitMs * 4);
-    workload.checkOrder(messages, outcome.places, { all: true });
-    const rate = (messages.length / outcome.elapsed) * 1_000;
-    workload.print(PEER, "claim_complete", { ...params, batch, ...outcome.params }, rate, outcome.rounds);
+    if (settings.cases.has("enqueue") && batch === sizes[0]) {
+      workload.printRuns(PEER, "enqueue", { ...params, batch: workload.INSERT_BATCH }, messages.length, inserts);
+    }
+    if (outcomes.length > 0) {
+      workload.printRuns(PEER, "claim_complete", { ...params, batch, ...outcomes[0].params }, messages.length, outcomes);
+    }
   }
 }
 if (settings.cases.has("hot_key")) {
@@ -74,7 +79,7 @@ async function behindHotKey(batch, hot) {
   workload.print(PEER, "hot_key", params, (waits.length / outcome.elapsed) * 1_000, waits, done);
 }
 
-/** Insert the messages into a new queue. How long it took, in all and each batch, in milliseconds. */
+/** Insert the messages into a new queue. How long it took, and each batch of it, in milliseconds. */
 async function load(messages) {
   if (await boss.getQueue(QUEUE)) await boss.deleteQueue(QUEUE);
   await boss.createQueue(QUEUE, { policy: "key_strict_fifo", partition: true });
@@ -89,9 +94,9 @@ async function load(messages) {
     );
     times.push(workload.now() - start);
   }
-  const total = workload.now() - begun;
+  const elapsed = workload.now() - begun;
   await pool.query(`VACUUM ANALYZE pgboss.${table}`);
-  return { total, batches: times };
+  return { elapsed, rounds: times };
 }
 
 /** An id that sorts by its place. */

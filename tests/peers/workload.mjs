@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 const BODY_BYTES = 300;
-const INSERT_BATCH = 1_000;
+/** Messages that are inserted at once. */
+export const INSERT_BATCH = 1_000;
 
 /** The arguments of a peer's script. `--database` is the address of an empty database. */
 export function readArguments() {
@@ -15,6 +16,7 @@ export function readArguments() {
       keys: { type: "string", default: "1000,10000" },
       hot: { type: "string", default: "50000" },
       cold: { type: "string", default: "5000" },
+      runs: { type: "string", default: "3" },
       "limit-seconds": { type: "string", default: "25" },
       cases: { type: "string", default: "enqueue,claim_complete,hot_key" },
       // For whoever looks for better settings than ours.
@@ -31,6 +33,7 @@ export function readArguments() {
     keys: values.keys.split(",").map(Number),
     hot: number("hot"),
     cold: number("cold"),
+    runs: number("runs"),
     limitMs: number("limit-seconds") * 1_000,
     cases: new Set(values.cases.split(",")),
     batches: values.batches?.split(",").map(Number),
@@ -88,6 +91,12 @@ export function quantile(samples, share) {
   const sorted = Float64Array.from(samples).sort();
   const rank = Math.ceil(sorted.length * share);
   return sorted[Math.min(Math.max(rank, 1), sorted.length) - 1];
+}
+
+/** Print the figure of a few runs of `count` messages: the middle rate, and what each took. */
+export function printRuns(peer, name, params, count, runs) {
+  const rates = runs.map(({ elapsed }) => (count / elapsed) * 1_000);
+  print(peer, name, params, quantile(rates, 0.5), runs.flatMap(({ rounds }) => rounds));
 }
 
 /** Print one figure. `millis` are the samples that p50 and p99 are of. */
