@@ -57,7 +57,7 @@ pub(super) async fn run(
                 ledger.check(true)?;
                 if run > 0 {
                     rates.push(drained.rate());
-                    rounds.extend(rounds);
+                    rounds.extend(drained.rounds);
                 }
             }
             rates.sort_by(f64::total_cmp);
