@@ -5,7 +5,7 @@
 //   25 times faster than one by one. 0.18 is the first release that keeps a queue's jobs apart with it. 500 is its
 //   benchmark's size and the best one with 1,000 queues; 2,000 is the best one with 10,000.
 // - one process of 24 jobs at once. A fetch locks the row of every queue that is free, so that a second process finds
-//   few while the first one fetches: two processes were slower but for the largest batches, and never faster.
+//   few while the first one fetches: two processes were slower, but for the largest batches, where they were as fast.
 // - `pollInterval: 10`: a fetch that found less than it asked for is followed by a pause of that length, and the
 //   default of two seconds, or even 100 ms, is most of the time where a batch is as large as the number of queues.
 // - no logs.

@@ -78,6 +78,7 @@ pub(super) struct Stage {
     place: Place,
 }
 
+/// Where the database is; it goes with the last of these.
 #[derive(Clone)]
 struct Place {
     url: String,
