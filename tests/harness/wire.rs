@@ -18,8 +18,8 @@ pub struct Wire {
 }
 
 struct State {
-    /// Where it leads.
-    to: String,
+    /// Where new connections lead.
+    to: Mutex<String>,
     cuts: Mutex<Vec<Cut>>,
     /// Texts of requests that are to be held, one each.
     holds: Mutex<Vec<String>>,
@@ -43,10 +43,7 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(State {
-            to: url
-                .strip_prefix("http://")
-                .expect("a plain address")
-                .to_owned(),
+            to: Mutex::new(host(url)),
             cuts: Mutex::default(),
             holds: Mutex::default(),
             held: watch::Sender::new(0),
@@ -72,6 +69,11 @@ impl Wire {
     /// Where it begins.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// From now on, new connections lead to the server at `url`.
+    pub fn lead_to(&self, url: &str) {
+        *self.state.to.lock().expect("no panic") = host(url);
     }
 
     /// Cut the answer to the next request with `text` in its head behind `bytes` bytes; with 0, none of it arrives.
@@ -146,6 +148,11 @@ impl Wire {
     }
 }
 
+fn host(url: &str) -> String {
+    let host = url.strip_prefix("http://").expect("a plain address");
+    host.to_owned()
+}
+
 impl Drop for Wire {
     fn drop(&mut self) {
         self.task.abort();
@@ -154,7 +161,8 @@ impl Drop for Wire {
 
 impl State {
     async fn carry(&self, mut client: TcpStream) {
-        let Ok(mut server) = TcpStream::connect(&self.to).await else {
+        let to = self.to.lock().expect("no panic").clone();
+        let Ok(mut server) = TcpStream::connect(&to).await else {
             return;
         };
         let (mut sent, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);
