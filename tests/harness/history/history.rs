@@ -28,7 +28,7 @@ pub struct History {
 pub struct Enqueue {
     /// With its tenant's name: `ada/room`.
     pub conversation: String,
-    /// The same for every try of one message.
+    /// The same for every try of one message, with its tenant's name too.
     pub external_id: String,
     /// Before the request.
     pub asked: Moment,

@@ -60,10 +60,12 @@ impl Producer {
         external_id: &str,
         body: &Value,
     ) {
+        // Another tenant's under the same names are others.
         let conversation = format!("{}/{conversation}", self.tenant.name);
+        let noted_id = format!("{}/{external_id}", self.tenant.name);
         loop {
             let url = self.site.url(&mut self.chance);
-            let asked = self.recorder.enqueuing(&conversation, external_id);
+            let asked = self.recorder.enqueuing(&conversation, &noted_id);
             let answer = client
                 .post(format!("{url}/v1/tenants/{}/messages", self.tenant.name))
                 .bearer_auth(&self.tenant.token)

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use Disturbance::{Freeze, Kill, RestartDatabase};
 
-const LEASE: Duration = Duration::from_millis(1500);
+const LEASE: Duration = Duration::from_millis(1200);
 const TENANTS: [&str; 2] = ["ada", "bob"];
 const LOAD: Load = Load {
     conversations: 12,
     messages: 8,
-    workers: 8,
+    workers: 20,
 };
 
 /// How many runs a test makes, each with a seed of its own; more for a soak.
