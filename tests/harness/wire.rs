@@ -142,8 +142,14 @@ impl Wire {
 
     /// Wait for a request with `text` in its head.
     pub async fn await_head(&self, text: &str) {
+        self.await_heads(text, 1).await;
+    }
+
+    /// Wait for so many requests with `text` in their heads.
+    pub async fn await_heads(&self, text: &str, count: usize) {
         let mut requests = self.state.requests.subscribe();
-        let seen = requests.wait_for(|heads| heads.iter().any(|head| head.contains(text)));
+        let seen = requests
+            .wait_for(|heads| heads.iter().filter(|head| head.contains(text)).count() >= count);
         seen.await.expect("a wire");
     }
 }

@@ -10,6 +10,7 @@ mod check;
 mod front;
 #[expect(clippy::module_inception, reason = "it is what the folder is about")]
 mod history;
+mod observer;
 mod producer;
 mod recorder;
 mod run;
@@ -22,6 +23,7 @@ pub use chance::Chance;
 pub use chaos::Disturbance;
 pub use check::check;
 pub use history::{Answer, Claim, End, Enqueue, History, Lease, Moment, State, Use, What};
+pub use producer::body;
 pub use recorder::{Asked, Recorder};
 pub use run::{Load, run};
 pub use site::{Site, Tenant};

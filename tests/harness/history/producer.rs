@@ -80,8 +80,9 @@ impl Producer {
     }
 }
 
-/// A message whose reply nobody waits for.
-pub(super) fn body(conversation: &str, external_id: &str, priority: u64) -> Value {
+/// A message as an app sends it.
+#[must_use]
+pub fn body(conversation: &str, external_id: &str, priority: u64) -> Value {
     json!({
         "conversationId": conversation,
         "agentKey": "default",

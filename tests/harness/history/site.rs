@@ -2,10 +2,13 @@
 
 use super::chance::Chance;
 use super::front::Front;
-use crate::built;
+use crate::api::Client;
 use crate::installation::Installation;
 use crate::process::Process;
+use crate::{built, remote};
+use agent_factory::remote::Joined;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// Everything waits briefly: a lease that is lost is waited out. No caller has a rate.
 const SETTINGS: [(&str, &str); 6] = [
@@ -62,7 +65,14 @@ impl Site {
         let mut known = Vec::new();
         for name in tenants {
             said(&first, &operator, &["tenant", "create", name]).await;
-            let agent = ["agent", "configure", "--tenant", name, "--engine", "offline"];
+            let agent = [
+                "agent",
+                "configure",
+                "--tenant",
+                name,
+                "--engine",
+                "offline",
+            ];
             said(&first, &operator, &agent).await;
             let token = ["token", "create", "--scope", "app", "--tenant", name];
             known.push(Tenant {
@@ -84,6 +94,30 @@ impl Site {
             worker_token,
             installation,
         }
+    }
+
+    /// With the one tenant `ada`, and nobody who sweeps in the time of a test.
+    pub async fn of_ada(installation: Installation, planes: usize, lease: Duration) -> Self {
+        let never = [("maintenance.every_ms", "3600000")];
+        Self::start(installation, planes, &["ada"], lease, &never).await
+    }
+
+    /// A client of the `number`th control plane, as the first tenant's app.
+    pub fn app(&self, number: usize) -> Client {
+        let front = &self.fronts[number % self.fronts.len()];
+        Client::of(front.url()).under(&self.tenants[0].token)
+    }
+
+    /// Where the first tenant's messages are sent to.
+    pub fn messages(&self) -> String {
+        format!("/v1/tenants/{}/messages", self.tenants[0].name)
+    }
+
+    /// Make a new worker known to the first control plane.
+    pub async fn join(&self) -> Joined {
+        let cache = self.installation.folder().join("components");
+        let (url, stop) = (self.fronts[0].url(), CancellationToken::new());
+        remote::join(url, &self.worker_token, &cache, stop).await
     }
 
     /// One control plane's address.
@@ -110,6 +144,49 @@ impl Site {
 async fn said(plane: &Process, token: &str, arguments: &[&str]) -> String {
     let output = plane.command(token, arguments).await;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout)
+}
+
+/// Stamp each case once for every database we run on, one module a database. A case is given a site with a tenant `ada`,
+/// its leases as short as `$lease` says: on SQLite with one control plane, on PostgreSQL with two.
+#[macro_export]
+macro_rules! site_cases {
+    ($lease:expr; $(async fn $case:ident($site:ident) $body:block)+) => {
+        const LEASE_OF_CASES: std::time::Duration = $lease;
+
+        $(
+            async fn $case($site: $crate::history::Site) $body
+        )+
+
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let installation = $crate::installation::Installation::sqlite();
+                    let lease = super::LEASE_OF_CASES;
+                    let site = $crate::history::Site::of_ada(installation, 1, lease).await;
+                    super::$case(site).await;
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    let installation = $crate::installation::Installation::postgres().await;
+                    let lease = super::LEASE_OF_CASES;
+                    if let Some(installation) = installation {
+                        let site = $crate::history::Site::of_ada(installation, 2, lease).await;
+                        super::$case(site).await;
+                    }
+                }
+            )+
+        }
+    };
 }

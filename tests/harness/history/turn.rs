@@ -129,7 +129,11 @@ impl Turn {
             match self.once(what, for_good).await {
                 Ok(answer) => {
                     self.recorder.answered(asked, answer);
-                    return if answer == Answer::Lost { Err(Lost) } else { Ok(()) };
+                    return if answer == Answer::Lost {
+                        Err(Lost)
+                    } else {
+                        Ok(())
+                    };
                 }
                 Err(ControlError::LeaseLost) => {
                     self.recorder.answered(asked, Answer::Lost);

@@ -21,16 +21,22 @@ pub enum Violation {
     #[error("{0} was leased, and nobody sent it there")]
     Unsent(Lease),
     /// Two leases have one fence.
-    #[error("{first}, given to {to}, has the fence of {second}, given to {and_to}")]
+    #[error("{first} has the fence of {second}")]
     FenceTwice {
         /// One.
         first: Lease,
-        /// Its worker.
-        to: String,
         /// The other.
         second: Lease,
-        /// Its worker.
-        and_to: String,
+    },
+    /// One lease was given to two workers.
+    #[error("{lease} was given to {first} and to {second}")]
+    GivenTwice {
+        /// Which.
+        lease: Lease,
+        /// One worker.
+        first: String,
+        /// The other.
+        second: String,
     },
     /// A later lease has a lower fence.
     #[error("{later} was given after {earlier}")]
@@ -41,24 +47,20 @@ pub enum Violation {
         later: Lease,
     },
     /// Two leases of a conversation lived at once.
-    #[error("{second} was given before {at:?}, when {first} still lived")]
+    #[error("{second} was given while {first} lived")]
     TwoLive {
         /// The one that lived.
         first: Lease,
         /// The one that was given meanwhile.
         second: Lease,
-        /// Until when the first lived at least.
-        at: Moment,
     },
     /// A message was leased again although its lease had neither ended nor been given up.
-    #[error("{second} repeats {first}, which lived until {at:?}")]
+    #[error("{second} repeats {first}, which lived")]
     Again {
         /// The one that lived.
         first: Lease,
         /// The one that was given meanwhile.
         second: Lease,
-        /// Until when the first lived at least.
-        at: Moment,
     },
     /// Something was accepted under a lease after the conversation had been leased anew.
     #[error("{what:?} was accepted under {lease} though {by} had been given")]

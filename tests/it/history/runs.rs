@@ -11,8 +11,8 @@ use Disturbance::{Freeze, Kill, RestartDatabase};
 const LEASE: Duration = Duration::from_millis(1200);
 const TENANTS: [&str; 2] = ["ada", "bob"];
 const LOAD: Load = Load {
-    conversations: 12,
-    messages: 8,
+    conversations: 10,
+    messages: 7,
     workers: 20,
 };
 
@@ -38,7 +38,9 @@ async fn holds(site: Site, database: Option<&OwnServer>, disturbances: &[Disturb
         history.uses.len()
     );
     if let Err(violation) = check(&history) {
-        panic!("seed {seed}: {violation}");
+        let path = format!("{}/history-{seed}.txt", env!("CARGO_TARGET_TMPDIR"));
+        std::fs::write(&path, format!("{history:#?}")).expect("a file");
+        panic!("seed {seed}: {violation}; all of it is in {path}");
     }
 }
 

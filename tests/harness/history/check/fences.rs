@@ -9,20 +9,21 @@ pub(super) fn grow(seen: &Seen<'_>) -> Result<(), Violation> {
         let claims: Vec<_> = leases.iter().flat_map(|held| &held.claims).collect();
         for first in &claims {
             for second in &claims {
-                let same = first.lease == second.lease && first.worker == second.worker;
-                if first.lease.fence == second.lease.fence && !same {
-                    return Err(Violation::FenceTwice {
-                        first: first.lease.clone(),
-                        to: first.worker.clone(),
-                        second: second.lease.clone(),
-                        and_to: second.worker.clone(),
+                let (lease, other) = (&first.lease, &second.lease);
+                if lease.fence == other.fence && lease != other {
+                    let (first, second) = (lease.clone(), other.clone());
+                    return Err(Violation::FenceTwice { first, second });
+                }
+                if lease == other && first.worker != second.worker {
+                    return Err(Violation::GivenTwice {
+                        lease: lease.clone(),
+                        first: first.worker.clone(),
+                        second: second.worker.clone(),
                     });
                 }
-                if first.lease.fence > second.lease.fence && first.answered < second.first_asked {
-                    return Err(Violation::FenceFell {
-                        earlier: first.lease.clone(),
-                        later: second.lease.clone(),
-                    });
+                if lease.fence > other.fence && first.answered < second.first_asked {
+                    let (earlier, later) = (lease.clone(), other.clone());
+                    return Err(Violation::FenceFell { earlier, later });
                 }
             }
         }
@@ -40,11 +41,9 @@ pub(super) fn one_lives(seen: &Seen<'_>) -> Result<(), Violation> {
             };
             let (first, second) = (held.lease.clone(), other.lease.clone());
             return Err(if first.message == second.message {
-                let at = until;
-                Violation::Again { first, second, at }
+                Violation::Again { first, second }
             } else {
-                let at = until;
-                Violation::TwoLive { first, second, at }
+                Violation::TwoLive { first, second }
             });
         }
     }
