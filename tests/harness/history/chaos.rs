@@ -36,7 +36,7 @@ pub(super) async fn disturb(
             Disturbance::Freeze => {
                 front.freeze(true).await;
                 // Longer than any lease it had given can last.
-                tokio::time::sleep(site.lease * 2).await;
+                tokio::time::sleep(site.lease * 3 / 2).await;
                 front.freeze(false).await;
             }
             Disturbance::RestartDatabase => {

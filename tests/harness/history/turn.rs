@@ -35,13 +35,13 @@ pub(super) enum Fate {
 impl Fate {
     pub(super) fn drawn(chance: &mut Chance) -> Self {
         match chance.below(100) {
-            0..60 => Self::Completes,
-            60..70 => Self::Repeats,
-            70..74 => Self::Beats,
-            74..82 => Self::Fails,
-            82..83 => Self::GivesUp,
-            83..87 => Self::GivenBack(chance.one_in(2)),
-            87..95 => {
+            0..62 => Self::Completes,
+            62..72 => Self::Repeats,
+            72..75 => Self::Beats,
+            75..84 => Self::Fails,
+            84..86 => Self::GivesUp,
+            86..91 => Self::GivenBack(chance.one_in(2)),
+            91..96 => {
                 let then = [
                     What::Complete,
                     What::Complete,
@@ -94,7 +94,7 @@ impl Turn {
                 self.ask(What::Complete, false).await
             }
             Fate::Beats => {
-                for _ in 0..5 {
+                for _ in 0..4 {
                     tokio::time::sleep(self.site.lease / 3).await;
                     self.ask(What::Beat, false).await?;
                 }

@@ -102,6 +102,9 @@ pub enum Violation {
         /// The other.
         second: Answer,
     },
+    /// A completion that was accepted was refused when it was repeated.
+    #[error("{0} was completed, and its repeat was refused")]
+    Forgotten(Lease),
     /// A message that was settled was leased again.
     #[error("{0} was given after its message had been settled")]
     AfterSettlement(Lease),

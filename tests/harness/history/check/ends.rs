@@ -1,7 +1,7 @@
 //! What is left in the end: every acknowledged message settled, and each completed turn told once.
 
 use super::Seen;
-use super::held::may_settle;
+use super::held::Held;
 use crate::history::history::{Answer, State, What};
 use crate::history::violation::Violation;
 use std::collections::BTreeMap;
@@ -23,7 +23,8 @@ pub(super) fn settled(seen: &Seen<'_>) -> Result<(), Violation> {
         let asked = |what| uses().any(|used| used.what == what);
         let agrees = match state {
             State::Done => {
-                let completed = uses().any(|used| used.what == What::Complete && may_settle(used));
+                let mut leases = seen.leases_of(message);
+                let completed = leases.any(Held::may_have_completed);
                 completed && !told(Answer::DeadLettered)
             }
             // It failed, or was lost while it ran, once too often.

@@ -83,6 +83,17 @@ impl<'h> Held<'h> {
         end + GRAIN
     }
 
+    /// Whether a completion was refused: then no other try of it was stored.
+    pub(super) fn refused_completion(&self) -> bool {
+        let mut uses = self.uses.iter();
+        uses.any(|used| used.what == What::Complete && !may_settle(used))
+    }
+
+    /// Whether the message may have been completed under it.
+    pub(super) fn may_have_completed(&self) -> bool {
+        self.asked_first(What::Complete).is_some() && !self.refused_completion()
+    }
+
     fn asked_first(&self, what: What) -> Option<Moment> {
         let asked = self.uses.iter().filter(|used| used.what == what);
         asked.map(|used| used.asked).min()

@@ -5,14 +5,13 @@ use super::held::{Held, may_settle};
 use crate::history::history::{Answer, What};
 use crate::history::violation::Violation;
 
-/// A message is settled once, whoever asks how often, and nobody is given it afterwards.
+/// A message is settled once, whoever asks how often, and nobody is given it afterwards. A completion is answered the
+/// same however often it is repeated.
 pub(super) fn once(seen: &Seen<'_>) -> Result<(), Violation> {
     for message in seen.messages.keys() {
-        let mut settled: Option<(&Held<'_>, Answer)> = None;
+        let mut settled: Option<Answer> = None;
         for held in seen.leases_of(message) {
-            if let Some((_, answer)) = settled
-                && answer.ends()
-            {
+            if settled.is_some_and(Answer::ends) {
                 return Err(Violation::AfterSettlement(held.lease.clone()));
             }
             let mut by_this: Option<Answer> = None;
@@ -30,7 +29,10 @@ pub(super) fn once(seen: &Seen<'_>) -> Result<(), Violation> {
                     None => by_this = Some(answer),
                 }
             }
-            settled = by_this.map(|answer| (held, answer)).or(settled);
+            if by_this == Some(Answer::Completed) && held.refused_completion() {
+                return Err(Violation::Forgotten(held.lease.clone()));
+            }
+            settled = by_this.or(settled);
         }
     }
     Ok(())

@@ -321,6 +321,24 @@ fn a_history_with_a_message_that_is_settled_twice_under_one_lease_is_refused() {
 }
 
 #[test]
+fn a_history_with_a_repeat_of_a_completion_that_is_refused_is_refused() {
+    let story = Story::new().sent(0, "a").turn(10, 1, "a");
+    let story = story.used(20, 1, "a", Answer::Lost);
+    assert_breaks!(story, Violation::Forgotten(_));
+}
+
+#[test]
+fn a_history_with_a_completion_that_was_stored_and_refused_is_refused() {
+    let story = Story::new().sent(0, "a").claimed(10, 1, "a");
+    let story = story.unanswered(12, 1, "a", What::Complete);
+    let story = story.used(20, 1, "a", Answer::Lost);
+    assert_breaks!(
+        story.ended("a", State::Done),
+        Violation::Contradicted { .. }
+    );
+}
+
+#[test]
 fn a_history_with_a_message_that_is_settled_by_two_leases_is_refused() {
     let story = Story::new().sent(0, "a").turn(10, 1, "a").turn(20, 2, "a");
     assert_breaks!(story, Violation::AfterSettlement(_));
