@@ -1,6 +1,7 @@
 //! What the queue promises, held against what its clients see while everything breaks: black box, over HTTP, the same on
 //! both databases.
 
+mod dead;
 mod idempotency;
 mod leaving;
 mod runs;
