@@ -33,12 +33,8 @@ pub(super) async fn disturb(
         let front = chance.of(&site.fronts);
         match disturbance {
             Disturbance::Kill => front.replace(&site.installation).await,
-            Disturbance::Freeze => {
-                front.freeze(true).await;
-                // Longer than any lease it had given can last.
-                tokio::time::sleep(site.lease * 3 / 2).await;
-                front.freeze(false).await;
-            }
+            // Longer than any lease it has given lasts.
+            Disturbance::Freeze => front.freeze(site.lease * 3 / 2).await,
             Disturbance::RestartDatabase => {
                 database.expect("a server of the run's own").restart().await;
             }

@@ -3,6 +3,7 @@
 use crate::installation::Installation;
 use crate::process::Process;
 use crate::wire::Wire;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// A control plane, as clients find it.
@@ -50,15 +51,13 @@ impl Front {
         *self.process.lock().await = Some(process);
     }
 
-    /// SIGSTOP, or SIGCONT.
-    pub async fn freeze(&self, frozen: bool) {
+    /// SIGSTOP for this long, then SIGCONT.
+    pub async fn freeze(&self, length: Duration) {
         let process = self.process.lock().await;
         let process = process.as_ref().expect("a control plane");
-        if frozen {
-            process.freeze();
-        } else {
-            process.thaw();
-        }
+        process.freeze();
+        tokio::time::sleep(length).await;
+        process.thaw();
     }
 
     /// What the process that runs now has logged.

@@ -75,23 +75,23 @@ pub async fn run(
     }
     let total = load.total(site.tenants.len());
     let chaos = chance.fork();
-    let all = async {
-        let disturbed = chaos::disturb(&site, database, &recorder, disturbances, total, chaos);
-        let produced = async {
-            while let Some(done) = producers.join_next().await {
-                done.expect("a producer that ends well");
-            }
-        };
-        tokio::join!(disturbed, produced);
+    let disturbed = async {
+        chaos::disturb(&site, database, &recorder, disturbances, total, chaos).await;
+        std::future::pending().await
+    };
+    let observed = async {
+        while let Some(done) = producers.join_next().await {
+            done.expect("a producer that ends well");
+        }
         let observer = Observer::new(&site, &recorder, Chance::new(seed));
         observer.settled().await;
         observer.told().await;
     };
-    let ended = tokio::time::timeout(PATIENCE, all);
-    // A worker that panics has seen something that no answer should be.
     let ended = tokio::select! {
-        ended = ended => ended,
-        Some(failed) = workers.join_next() => panic!("a worker ended early: {failed:?}"),
+        ended = tokio::time::timeout(PATIENCE, observed) => ended,
+        () = disturbed => unreachable!("it waits for the run's end"),
+        // One that panics has seen something that no answer should be.
+        failed = workers.join_next() => panic!("a worker ended early: {failed:?}"),
     };
     if ended.is_err() {
         eprintln!("not all was settled in {PATIENCE:?}");

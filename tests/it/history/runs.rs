@@ -1,4 +1,7 @@
 //! Runs of the history checker on each database.
+//!
+//! A seed says what everybody does; what comes of it depends on the moment too. `AGENT_FACTORY_TEST_HISTORY_ROUNDS=20
+//! cargo test --workspace --test it history::runs::on_sqlite` makes twenty runs with a seed each.
 
 use agent_factory_tests::history::{Disturbance, Load, Site, check, run};
 use agent_factory_tests::installation::Installation;
@@ -38,8 +41,12 @@ async fn holds(site: Site, database: Option<&OwnServer>, disturbances: &[Disturb
         history.uses.len()
     );
     if let Err(violation) = check(&history) {
+        let mut all = format!("{history:#?}\n");
+        for front in &site.fronts {
+            all.push_str(&front.log_text().await);
+        }
         let path = format!("{}/history-{seed}.txt", env!("CARGO_TARGET_TMPDIR"));
-        std::fs::write(&path, format!("{history:#?}")).expect("a file");
+        std::fs::write(&path, all).expect("a file");
         panic!("seed {seed}: {violation}; all of it is in {path}");
     }
 }
