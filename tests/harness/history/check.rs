@@ -12,9 +12,11 @@ mod held;
 mod order;
 mod settlements;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod tests;
 
-use super::history::{History, Lease, Moment};
+use super::events::{History, Lease, Moment};
 use super::violation::Violation;
 use held::Held;
 use std::collections::BTreeMap;

@@ -7,9 +7,8 @@
 mod chance;
 mod chaos;
 mod check;
+mod events;
 mod front;
-#[expect(clippy::module_inception, reason = "it is what the folder is about")]
-mod history;
 mod observer;
 mod producer;
 mod recorder;
@@ -22,7 +21,7 @@ mod worker;
 pub use chance::Chance;
 pub use chaos::Disturbance;
 pub use check::check;
-pub use history::{Answer, Claim, End, Enqueue, History, Lease, Moment, State, Use, What};
+pub use events::{Answer, Claim, End, Enqueue, History, Lease, Moment, State, Use, What};
 pub use producer::body;
 pub use recorder::{Asked, Recorder};
 pub use run::{Load, run};

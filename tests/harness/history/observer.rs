@@ -1,7 +1,7 @@
 //! Looks at what a run has left behind, as an app can.
 
 use super::chance::Chance;
-use super::history::{End, State};
+use super::events::{End, State};
 use super::recorder::Recorder;
 use super::site::{Site, Tenant};
 use futures_util::future::join_all;

@@ -1,6 +1,6 @@
 //! Keeps a run's [`History`] while it happens.
 
-use super::history::{Answer, Claim, End, Enqueue, History, Lease, Moment, Use, What};
+use super::events::{Answer, Claim, End, Enqueue, History, Lease, Moment, Use, What};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;

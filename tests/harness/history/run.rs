@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::chaos::{self, Disturbance};
-use super::history::History;
+use super::events::History;
 use super::observer::Observer;
 use super::producer::Producer;
 use super::recorder::Recorder;

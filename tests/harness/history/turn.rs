@@ -1,7 +1,7 @@
 //! One turn of a simulated worker, and what becomes of it.
 
 use super::chance::Chance;
-use super::history::{Answer, Lease, What};
+use super::events::{Answer, Lease, What};
 use super::recorder::Recorder;
 use super::site::Site;
 use super::worker::PAUSE;

@@ -1,8 +1,7 @@
 //! What a history can do wrong.
 
-use super::history::{Answer, Lease, Moment, State, What};
+use super::events::{Answer, Lease, Moment, State, What};
 use std::fmt;
-use std::time::Duration;
 
 /// A promise of the queue that a history breaks, with what shows it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,6 +157,3 @@ impl fmt::Display for Lease {
         write!(out, "lease {fence} of {conversation} on {}", self.message)
     }
 }
-
-/// What may be amiss in a comparison of two clocks that agree: one counts whole milliseconds.
-pub(super) const GRAIN: Duration = Duration::from_millis(5);

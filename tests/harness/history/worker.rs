@@ -1,7 +1,7 @@
 //! A worker that runs nothing, and dies, stalls and repeats itself instead.
 
 use super::chance::Chance;
-use super::history::{Claim, Lease, Moment};
+use super::events::{Claim, Lease, Moment};
 use super::recorder::Recorder;
 use super::site::Site;
 use super::turn::{Fate, Turn};

@@ -15,7 +15,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const TENANTS: [&str; 2] = ["ada", "bob"];
 const LOAD: Load = Load {
     conversations: 10,
-    messages: 6,
+    messages: 5,
     workers: 24,
 };
 

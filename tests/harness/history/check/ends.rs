@@ -2,7 +2,7 @@
 
 use super::Seen;
 use super::held::Held;
-use crate::history::history::{Answer, State, What};
+use crate::history::events::{Answer, State, What};
 use crate::history::violation::Violation;
 use std::collections::BTreeMap;
 

@@ -1,8 +1,10 @@
 //! One lease, and how long it lived.
 
-use crate::history::history::{Answer, Claim, Lease, Moment, Use, What};
-use crate::history::violation::GRAIN;
+use crate::history::events::{Answer, Claim, Lease, Moment, Use, What};
 use std::time::Duration;
+
+/// What may be amiss in a comparison of two clocks that agree: the control plane's counts whole milliseconds.
+const GRAIN: Duration = Duration::from_millis(5);
 
 /// A lease as its worker saw it.
 pub(super) struct Held<'h> {

@@ -2,7 +2,7 @@
 
 use super::Seen;
 use super::held::{Held, may_settle};
-use crate::history::history::{Answer, What};
+use crate::history::events::{Answer, What};
 use crate::history::violation::Violation;
 
 /// A message is settled once, whoever asks how often, and nobody is given it afterwards. A completion is answered the

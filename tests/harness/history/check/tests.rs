@@ -1,124 +1,8 @@
 //! Histories that are broken in one way each, and what is said of them; and sound ones that look broken.
 
-use super::check;
-use crate::history::history::{
-    Answer, Claim, End, Enqueue, History, Lease, Moment, State, Use, What,
-};
+use super::story::{LEASE, Story, at};
+use crate::history::events::{Answer, State, What};
 use crate::history::violation::Violation;
-use std::time::Duration;
-
-const LEASE: u64 = 1000;
-
-const fn at(millis: u64) -> Moment {
-    Duration::from_millis(millis)
-}
-
-fn lease(fence: u64, message: &str) -> Lease {
-    Lease {
-        conversation: "ada/room".to_owned(),
-        fence,
-        message: message.to_owned(),
-    }
-}
-
-/// A history in the making. Every answer comes a millisecond after its request.
-#[derive(Default)]
-struct Story(History);
-
-impl Story {
-    fn new() -> Self {
-        let mut story = Self::default();
-        story.0.lease = at(LEASE);
-        story
-    }
-
-    fn sent(mut self, when: u64, message: &str) -> Self {
-        self.0.enqueues.push(Enqueue {
-            conversation: "ada/room".to_owned(),
-            external_id: format!("ada/{message}"),
-            asked: at(when),
-            answer: Some((at(when + 1), message.to_owned())),
-        });
-        self
-    }
-
-    fn claimed(self, when: u64, fence: u64, message: &str) -> Self {
-        self.claimed_by("worker", when, fence, message)
-    }
-
-    fn claimed_by(mut self, worker: &str, when: u64, fence: u64, message: &str) -> Self {
-        self.0.claims.push(Claim {
-            lease: lease(fence, message),
-            worker: worker.to_owned(),
-            first_asked: at(when),
-            asked: at(when),
-            answered: at(when + 1),
-            lease_for: at(LEASE),
-        });
-        self
-    }
-
-    fn used(self, when: u64, fence: u64, message: &str, answer: Answer) -> Self {
-        let what = match answer {
-            Answer::Started(_) => What::Start,
-            Answer::Extended(_) => What::Beat,
-            Answer::Completed | Answer::Lost => What::Complete,
-            Answer::Requeued | Answer::DeadLettered => What::Fail,
-            Answer::GivenBack => What::GiveBack,
-        };
-        self.asked(when, fence, message, what, Some(answer))
-    }
-
-    fn unanswered(self, when: u64, fence: u64, message: &str, what: What) -> Self {
-        self.asked(when, fence, message, what, None)
-    }
-
-    fn asked(
-        mut self,
-        when: u64,
-        fence: u64,
-        message: &str,
-        what: What,
-        answer: Option<Answer>,
-    ) -> Self {
-        self.0.uses.push(Use {
-            lease: lease(fence, message),
-            what,
-            asked: at(when),
-            answer: answer.map(|answer| (at(when + 1), answer)),
-        });
-        self
-    }
-
-    fn ended(mut self, message: &str, state: State) -> Self {
-        self.0.ends.push(End {
-            message: message.to_owned(),
-            state,
-        });
-        if state == State::Done {
-            let told = self.0.told.entry("ada/room".to_owned()).or_default();
-            told.push(message.to_owned());
-        }
-        self
-    }
-
-    /// Sent, claimed, started, completed.
-    fn turn(self, when: u64, fence: u64, message: &str) -> Self {
-        self.claimed(when, fence, message)
-            .used(when + 2, fence, message, Answer::Started(1))
-            .used(when + 4, fence, message, Answer::Completed)
-            .ended(message, State::Done)
-    }
-
-    fn is_sound(&self) {
-        let checked = check(&self.0);
-        assert_eq!(checked, Ok(()));
-    }
-
-    fn breaks(&self) -> Violation {
-        check(&self.0).expect_err("a violation")
-    }
-}
 
 macro_rules! assert_breaks {
     ($story:expr, $violation:pat) => {
@@ -414,12 +298,4 @@ fn a_history_with_a_crash_that_costs_no_attempt_is_refused() {
     let story = story.claimed(1100, 2, "a");
     let story = story.used(1102, 2, "a", Answer::Started(1));
     assert_breaks!(story, Violation::Attempts { attempt: 1, .. });
-}
-
-impl Story {
-    fn told(mut self, messages: &[&str]) -> Self {
-        let told = messages.iter().map(|message| (*message).to_owned());
-        self.0.told.insert("ada/room".to_owned(), told.collect());
-        self
-    }
 }
