@@ -86,6 +86,7 @@ impl App {
         let connections = Connections {
             readers: config.database.readers,
             writers: config.database.writers,
+            sqlite_synchronous: config.database.sqlite_synchronous,
         };
         let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));
@@ -240,6 +241,7 @@ fn maintenance_policy(config: &Config) -> maintenance::Policy {
         batch: settings.batch,
         workers: Duration::from_millis(settings.workers_ms),
         snapshots: Duration::from_millis(settings.snapshots_ms),
+        finished: Duration::from_millis(settings.finished_ms),
         queue: queue_policy(config),
         outbox: outbox_policy(config),
     }
@@ -249,6 +251,8 @@ fn queue_policy(config: &Config) -> queue::Policy {
     queue::Policy {
         default_priority: Priority::clamped(i64::from(config.queue.default_priority)),
         max_attempts: config.queue.max_attempts,
+        max_crashes: config.queue.max_crashes,
+        tenant_in_flight: config.queue.tenant_in_flight,
         retry: config.retry.clone(),
         lease: config.lease.lease(),
         lease_total: Duration::from_millis(config.lease.max_total_ms),

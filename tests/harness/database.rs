@@ -2,7 +2,7 @@
 
 use crate::postgres;
 use agent_factory::clock::Ids;
-use agent_factory::config::DatabaseUrl;
+use agent_factory::config::{DatabaseUrl, Synchronous};
 use agent_factory::domain::{
     AgentKey, Channel, ConversationId, Digest, Payload, Pool, Provider, TenantId, Timestamp,
 };
@@ -19,6 +19,7 @@ pub const EPOCH: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub const CONNECTIONS: Connections = Connections {
     readers: 2,
     writers: 4,
+    sqlite_synchronous: Synchronous::Full,
 };
 
 /// Run the same sqlx expression on whichever database `$tx` is of.

@@ -28,6 +28,8 @@ enum StatusName {
     Processing,
     /// It was answered.
     Done,
+    /// Somebody cancelled it.
+    Cancelled,
     /// It was given up; `lastError` says why.
     DeadLetter,
 }
@@ -125,6 +127,7 @@ fn view(message_id: MessageId, status: MessageStatus, replies: Vec<Reply>) -> Me
         MessageState::Queued { not_before, held } => (StatusName::Queued, not_before, held, None),
         MessageState::Processing => (StatusName::Processing, None, None, None),
         MessageState::Done { at } => (StatusName::Done, None, None, Some(at)),
+        MessageState::Cancelled { at } => (StatusName::Cancelled, None, None, Some(at)),
         MessageState::DeadLetter { at } => (StatusName::DeadLetter, None, None, Some(at)),
     };
     MessageView {
@@ -204,7 +207,9 @@ const fn is_settled(state: &MessageState) -> bool {
     match state {
         MessageState::Queued { held, .. } => held.is_some(),
         MessageState::Processing => false,
-        MessageState::Done { .. } | MessageState::DeadLetter { .. } => true,
+        MessageState::Done { .. }
+        | MessageState::Cancelled { .. }
+        | MessageState::DeadLetter { .. } => true,
     }
 }
 

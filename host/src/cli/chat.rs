@@ -120,6 +120,7 @@ async fn answer(app: &App, demo: &Demo, message: &MessageId) -> anyhow::Result<O
             let bodies: Vec<_> = replies.into_iter().map(|reply| reply.body).collect();
             Ok(Some(bodies.join("\n")))
         }
+        MessageState::Cancelled { .. } => bail!("the message was cancelled"),
         MessageState::DeadLetter { .. } => {
             bail!(
                 "the agent gave up: {}",

@@ -18,6 +18,12 @@ pub(super) const QUANTITIES: &[Quantity] = &[
         31_536_000_000,
         "milliseconds",
     ),
+    whole(
+        "maintenance.finished_ms",
+        300,
+        31_536_000_000,
+        "milliseconds",
+    ),
 ];
 
 /// What the leading process clears away, and when (`[maintenance]`).
@@ -32,6 +38,9 @@ pub struct Maintenance {
     pub workers_ms: u64,
     /// A compiled snapshot that is not its agent's current one is kept for so long, milliseconds.
     pub snapshots_ms: u64,
+    /// A message that is done or cancelled is kept for so long, milliseconds: its status, its failed attempts, its replies,
+    /// and the knowledge that a repeat is one. Dead letters are kept until somebody replays or purges them.
+    pub finished_ms: u64,
 }
 
 impl Default for Maintenance {
@@ -41,6 +50,7 @@ impl Default for Maintenance {
             batch: 500,
             workers_ms: 86_400_000,
             snapshots_ms: 86_400_000,
+            finished_ms: 604_800_000,
         }
     }
 }

@@ -7,6 +7,8 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("queue.default_priority", 0, 100, "(higher goes first)"),
     whole("queue.claim_batch_size", 1, 256, "conversations"),
     whole("queue.max_attempts", 1, 100, "attempts"),
+    whole("queue.max_crashes", 1, 100, "workers lost"),
+    whole("queue.tenant_in_flight", 1, 100_000, "messages"),
     whole("queue.max_payload_bytes", 1 << 10, 16 << 20, "bytes"),
     whole("queue.poll_ms", 10, 60_000, "milliseconds"),
     whole("queue.promote_batch", 1, 100_000, "conversations"),
@@ -25,6 +27,12 @@ pub struct Queue {
     pub claim_batch_size: u32,
     /// Attempts until a message goes to the dead letters.
     pub max_attempts: u32,
+    /// Workers that may be lost while they run a message until it goes to the dead letters, whatever attempts it has left: what
+    /// kills workers is not to kill five.
+    pub max_crashes: u32,
+    /// Messages of one tenant that workers have at once, where the tenant has no number of its own. Claims that overlap may
+    /// overshoot it, each by its batch at most.
+    pub tenant_in_flight: u32,
     /// One message's payload as JSON, bytes. A bigger one is refused when it is enqueued.
     pub max_payload_bytes: u64,
     /// How long a claim that found nothing waits before it looks again, milliseconds. Looking is the
@@ -42,6 +50,8 @@ impl Default for Queue {
             default_priority: 50,
             claim_batch_size: 25,
             max_attempts: 5,
+            max_crashes: 3,
+            tenant_in_flight: 500,
             max_payload_bytes: 256 << 10,
             poll_ms: 500,
             promote_batch: 500,

@@ -7,6 +7,7 @@ use crate::domain::{
     Reply, SecretValue, TraceId, WorkerId,
 };
 use crate::outbox::LaneLease;
+use crate::queue::Priority;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -52,6 +53,11 @@ pub struct Claims {
     pub turns: Vec<ClaimedTurn>,
     /// A message that has crashed a worker before waits for a worker that runs nothing else.
     pub suspects_waiting: bool,
+    /// Finish what is running, claim nothing more, and end.
+    pub drain: bool,
+    /// A tenant has as much in flight as it may: whoever waits looks again soon. Of no interest to workers.
+    #[serde(skip)]
+    pub crowded: bool,
 }
 
 /// What became of a lease.
@@ -61,8 +67,29 @@ pub enum Beat {
     /// It lasts this long from now.
     #[serde(rename = "extendedMs", with = "millis")]
     Extended(Duration),
+    /// It lasts this long from now, but nobody wants the answer any more: stop the turn and give the message back.
+    #[serde(rename = "cancelMs", with = "millis")]
+    Cancel(Duration),
     /// It is gone.
     Lost,
+}
+
+/// What a heartbeat answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// One a lease, in their order.
+    pub beats: Vec<Beat>,
+    /// Finish what is running, claim nothing more, and end.
+    pub drain: bool,
+}
+
+/// A lease that a worker goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldLease {
+    /// It.
+    pub lease: Lease,
+    /// Whether its turn runs: a worker that is lost from then on has crashed on the message.
+    pub started: bool,
 }
 
 /// All a turn did, to be stored at once.
@@ -81,6 +108,25 @@ pub struct Completion {
     pub kv: Vec<KvWrite>,
     /// What the turn cost.
     pub receipts: Vec<Receipt>,
+    /// Messages that the agent sends to itself, in the same conversation: at most [`FOLLOW_UPS_MAX`].
+    pub follow_ups: Vec<FollowUp>,
+}
+
+/// The most follow-ups of one turn.
+pub const FOLLOW_UPS_MAX: usize = 16;
+
+/// A message that a turn leaves to its own conversation: enqueued with the completion or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowUp {
+    /// What is to be read by the later turn.
+    pub text: String,
+    /// When it is to take its place, from now; at once where left out, behind what waits already. At most a year.
+    #[serde(rename = "afterMs", default, with = "optional_millis")]
+    pub after: Option<Duration>,
+    /// 0 to 100; as configured where left out.
+    #[serde(default)]
+    pub priority: Option<Priority>,
 }
 
 /// Why a turn did not succeed, by what should happen next.
@@ -140,6 +186,8 @@ pub enum Settled {
     DeadLettered,
     /// It waits with its agent.
     Held,
+    /// Somebody cancelled it meanwhile.
+    Cancelled,
 }
 
 /// A worker asks for replies to deliver.

@@ -13,7 +13,7 @@ pub mod requests;
 pub use local::{LocalControl, Policies};
 pub use messages::{
     Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, DeliveryRequest,
-    Failure, Settled,
+    FOLLOW_UPS_MAX, Failure, FollowUp, Heartbeat, HeldLease, Settled,
 };
 
 use crate::domain::{
@@ -72,16 +72,23 @@ pub trait ControlPlane: Send + Sync + 'static {
         most: u64,
     ) -> Result<ComponentPart, ControlError>;
 
-    /// Prolong leases (`workerHeartbeat`); answers in their order.
+    /// Prolong leases, and say which of their turns run (`workerHeartbeat`).
     async fn heartbeat(
         &self,
         worker: &WorkerId,
         pool: &Pool,
-        leases: &[Lease],
-    ) -> Result<Vec<Beat>, ControlError>;
+        leases: &[HeldLease],
+    ) -> Result<Heartbeat, ControlError>;
 
     /// Settle the message and store all its turn did, in one transaction (`workerComplete`). A repeat succeeds.
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError>;
+
+    /// As [`ControlPlane::complete`], many at once (`workerCompleteAll`): each is settled by itself, and one that is lost
+    /// or refused stands in no other's way. Answers in their order; an error of the whole means that none is known to be settled.
+    async fn complete_all(
+        &self,
+        completions: Vec<(Lease, Completion)>,
+    ) -> Result<Vec<Result<(), ControlError>>, ControlError>;
 
     /// The turn did not succeed (`workerFail`).
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<Settled, ControlError>;

@@ -76,6 +76,9 @@ pub struct HeartbeatRequest {
     /// What it runs.
     #[schema(value_type = Vec<Object>)]
     pub leases: Vec<Lease>,
+    /// The places in `leases`, from 0, of those whose turns run.
+    #[serde(default)]
+    pub started: Vec<u32>,
 }
 
 /// What became of leases, in the order in which they were named.
@@ -85,6 +88,12 @@ pub struct HeartbeatAnswer {
     /// One for each.
     #[schema(value_type = Vec<Object>)]
     pub beats: Vec<Beat>,
+    /// The places in `beats`, from 0, of those that last, but whose answers nobody wants any more.
+    #[serde(default)]
+    pub cancelled: Vec<u32>,
+    /// The worker is to finish what it has, claim nothing more, and end.
+    #[serde(default)]
+    pub drain: bool,
 }
 
 /// A turn ended well.
@@ -97,6 +106,34 @@ pub struct CompleteRequest {
     /// All it did.
     #[schema(value_type = Object)]
     pub completion: Completion,
+}
+
+/// Turns ended well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteAllRequest {
+    /// One a turn, at most 256.
+    pub completions: Vec<CompleteRequest>,
+}
+
+/// What became of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteAllAnswer {
+    /// One each, in their order.
+    pub results: Vec<CompleteResult>,
+}
+
+/// What became of one of many completions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum CompleteResult {
+    /// It is settled, now or by the same lease before.
+    Settled,
+    /// The lease is gone; nothing of it is stored.
+    LeaseLost,
+    /// It cannot be stored, for this reason.
+    Refused(String),
 }
 
 /// A turn did not end well.

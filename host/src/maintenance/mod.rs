@@ -24,6 +24,8 @@ pub struct Policy {
     pub workers: Duration,
     /// A snapshot superseded for so long is forgotten; no shorter than the longest lease.
     pub snapshots: Duration,
+    /// A message that finished so long ago is forgotten.
+    pub finished: Duration,
     /// Of the queue's sweep.
     pub queue: queue::Policy,
     /// Of the outbox's sweep.
@@ -41,6 +43,8 @@ pub struct Round {
     pub snapshots: u64,
     /// Key-value calls of settled messages forgotten.
     pub calls: u64,
+    /// Finished messages forgotten.
+    pub messages: u64,
     /// A step stopped at its bound.
     pub more: bool,
 }
@@ -87,14 +91,35 @@ impl Maintenance {
         let calls = fenced
             .write(move |tx| Box::pin(async move { key_value::prune_calls(tx, batch).await }))
             .await?;
+        let (messages, more_messages) = self.forget_messages(fenced).await?;
         let most = workers.max(snapshots).max(calls);
         Ok(Round {
             swept,
             workers,
             snapshots,
             calls,
-            more: swept.more || more_lanes || most >= u64::from(batch),
+            messages,
+            more: swept.more || more_lanes || more_messages || most >= u64::from(batch),
         })
+    }
+
+    /// Finished messages of one tenant after another, a step each. Answers how many, and whether a step stopped at its bound.
+    async fn forget_messages(&self, fenced: &Fenced) -> Result<(u64, bool), LeaderError> {
+        let (kept, batch) = (self.policy.finished, self.policy.batch);
+        let (mut messages, mut more, mut after) = (0_u64, false, String::new());
+        loop {
+            let step = fenced
+                .write(move |tx| {
+                    Box::pin(async move { queue::forget_finished(tx, kept, &after, batch).await })
+                })
+                .await?;
+            let Some((tenant, forgotten)) = step else {
+                return Ok((messages, more));
+            };
+            messages = messages.saturating_add(forgotten);
+            more |= forgotten >= u64::from(batch);
+            after = tenant.into();
+        }
     }
 }
 

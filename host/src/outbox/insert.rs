@@ -60,6 +60,7 @@ pub async fn insert(
         .bind(&lease.conversation_id)
         .bind(&lease.message_id)
         .bind(now)
+        .bind(&lease.trace_id)
         .execute(conn)
         .await
         .map(drop))?;

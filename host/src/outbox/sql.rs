@@ -19,15 +19,15 @@ pub const TAKE_PLACES: &str = "
 /// $1 batch of (outbox, seq, channel, body, status, settled at), $2 tenant, $3 conversation, $4 message, $5 now.
 pub const INSERT: Sql = Sql {
     sqlite: "
-    INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, channel, body, status, attempts,
-        created_at, settled_at)
-    SELECT $2, j.value ->> 0, $3, j.value ->> 1, $4, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
+    INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, trace_id, channel, body, status,
+        attempts, created_at, settled_at)
+    SELECT $2, j.value ->> 0, $3, j.value ->> 1, $4, $6, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
         j.value ->> 5
     FROM json_each($1) j WHERE true",
     postgres: "
-    INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, channel, body, status, attempts,
-        created_at, settled_at)
-    SELECT $2, j.value ->> 0, $3, (j.value ->> 1)::bigint, $4, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
+    INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, trace_id, channel, body, status,
+        attempts, created_at, settled_at)
+    SELECT $2, j.value ->> 0, $3, (j.value ->> 1)::bigint, $4, $6, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
         (j.value ->> 5)::bigint
     FROM json_array_elements($1::json) j",
 };
@@ -137,23 +137,21 @@ pub const HELD_BY_WORKER: &str = "
 /// The first rows of each lane. $1 batch of (tenant, conversation), $2 how many of each.
 pub const PENDING: Sql = Sql {
     sqlite: "
-    SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, m.trace_id, o.channel, o.body, o.attempts
+    SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.trace_id, o.channel, o.body, o.attempts
     FROM json_each($1) j
     CROSS JOIN outbox o
-    JOIN message_queue m ON m.tenant_id = o.tenant_id AND m.message_id = o.message_id
     WHERE (o.tenant_id, o.outbox_id) IN (
         SELECT p.tenant_id, p.outbox_id FROM outbox p
         WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
         ORDER BY p.seq LIMIT $2)
     ORDER BY j.key, o.seq",
     postgres: "
-    SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, m.trace_id, o.channel, o.body, o.attempts
+    SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.trace_id, o.channel, o.body, o.attempts
     FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
     CROSS JOIN LATERAL (
         SELECT p.* FROM outbox p
         WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
         ORDER BY p.seq LIMIT $2) o
-    JOIN message_queue m ON m.tenant_id = o.tenant_id AND m.message_id = o.message_id
     ORDER BY j.key, o.seq",
 };
 

@@ -1,12 +1,12 @@
 use super::head::rehead;
 use super::repeat::repeated;
-use super::rows::Candidate;
-use super::sweep::sweep;
-use super::turns::{candidates, take_turn, tenants_in_turn, turn};
+use super::rows::{Candidate, Turn};
+use super::sweep::sweep_found;
+use super::turns::{Shares, candidates, look, take_turn, tenants_in_turn};
 use super::{Policy, batch, count, sql};
 use crate::clock::Ids;
 use crate::domain::{
-    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, TenantId, Timestamp, TraceId, WorkerId,
+    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, Timestamp, TraceId, WorkerId,
 };
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::Tally;
@@ -18,6 +18,15 @@ pub const MAX_CLAIM: u32 = 256;
 /// How often one claim looks for more after conversations it found could not be had, or some tenants had less than
 /// their share.
 const ROUNDS: usize = 4;
+
+/// Tenants that a round after the first looks at, at least: the first met tenants that had nothing to give.
+const LOOK_FURTHER: usize = 64;
+
+/// How long what is known of a worker holds, where it has as much in flight as then.
+const LOAD_UNCHANGED: Duration = Duration::from_secs(10);
+
+/// The same, where it has more or less.
+const LOAD_CHANGED: Duration = Duration::from_secs(1);
 
 /// A worker asks for work.
 #[derive(Clone, Debug)]
@@ -53,6 +62,11 @@ pub struct Batch {
     /// A suspect waits for an idle worker. A worker that sees this finishes what it has and claims again with
     /// nothing in flight; otherwise, in a pool that is never idle, the suspect would wait for ever.
     pub suspects_waiting: bool,
+    /// The worker is to finish what it has, claim nothing more, and end.
+    pub drain: bool,
+    /// A tenant with something ready has as much in flight as it may: what makes room for it raises no signal, so whoever waits
+    /// looks again soon.
+    pub crowded: bool,
 }
 
 /// A message in the worker's hands.
@@ -71,7 +85,7 @@ pub struct Claimed {
     pub suspect: bool,
 }
 
-/// Give due messages to a worker: first what time does by itself ([`sweep`]), then tenants in turn, of each tenant the
+/// Give due messages to a worker: first what time does by itself ([`super::sweep`]), then tenants in turn, of each tenant the
 /// highest priority first, and of equal ones what is due longest. One message of a conversation, its head.
 ///
 /// Reads tenants and conversations that are ready, twice as many as asked for at most in each of a few rounds, and none
@@ -88,17 +102,26 @@ pub async fn claim(
     if let Some(claimed) = repeated(tx, request).await? {
         return Ok(Batch {
             claimed,
-            suspects_waiting: false,
+            ..Batch::default()
         });
     }
-    sweep(tx, policy, ids).await?;
-    let mut turn = turn(tx, &request.pool, &request.worker_id).await?;
+    let mut turn = look(tx, &request.pool, &request.worker_id).await?;
+    if turn.work.is_any() {
+        sweep_found(tx, policy, ids, &turn.work).await?;
+        turn = look(tx, &request.pool, &request.worker_id).await?;
+    }
     if turn
         .worker_pool
         .as_ref()
         .is_some_and(|pool| *pool != request.pool)
     {
         return Err(ClaimError::AnotherPool(request.worker_id.clone()));
+    }
+    if turn.worker_status.as_deref() == Some("draining") {
+        return Ok(Batch {
+            drain: true,
+            ..Batch::default()
+        });
     }
     let before = (
         turn.tenant_id.clone(),
@@ -115,33 +138,22 @@ pub async fn claim(
     let suspects = turn.suspects;
     // Idle workers take suspects and other work by turns: neither kind starves the other.
     let suspect_first = idle && suspects && turn.suspect_last == 0;
-    let mut claimed = Vec::new();
+    let (mut claimed, mut crowded) = (Vec::new(), false);
     if most > 0 && suspect_first {
-        claimed = take(
-            tx,
-            policy,
-            ids,
-            request,
-            true,
-            1,
-            &mut turn.suspect_tenant_id,
-        )
-        .await?;
+        let last = &mut turn.suspect_tenant_id;
+        (claimed, crowded) = take(tx, policy, ids, request, true, 1, last).await?;
     }
     if most > 0 && claimed.is_empty() {
-        claimed = take(tx, policy, ids, request, false, most, &mut turn.tenant_id).await?;
+        let last = &mut turn.tenant_id;
+        let (taken, full) = take(tx, policy, ids, request, false, most, last).await?;
+        claimed = taken;
+        crowded |= full;
     }
     if most > 0 && claimed.is_empty() && idle && suspects && !suspect_first {
-        claimed = take(
-            tx,
-            policy,
-            ids,
-            request,
-            true,
-            1,
-            &mut turn.suspect_tenant_id,
-        )
-        .await?;
+        let last = &mut turn.suspect_tenant_id;
+        let (taken, full) = take(tx, policy, ids, request, true, 1, last).await?;
+        claimed = taken;
+        crowded |= full;
     }
     if !claimed.is_empty() {
         tx.tally(Tally::Claimed(
@@ -160,10 +172,34 @@ pub async fn claim(
     if before != after {
         take_turn(tx, &request.pool, &turn).await?;
     }
+    heard_of(tx, request, &turn, claimed.len()).await?;
+    Ok(Batch {
+        claimed,
+        suspects_waiting: suspects && !took_suspect,
+        drain: false,
+        crowded,
+    })
+}
+
+/// Note that the worker lives and what it has, unless that is known as of a moment ago: a row that every claim wrote would
+/// cost a busy worker more than the claim.
+async fn heard_of(
+    tx: &mut Tx,
+    request: &ClaimRequest,
+    known: &Turn,
+    claimed: usize,
+) -> Result<(), StoreError> {
     let load = request
         .in_flight
-        .saturating_add(u32::try_from(claimed.len()).unwrap_or(u32::MAX));
+        .saturating_add(u32::try_from(claimed).unwrap_or(u32::MAX));
     let now = tx.now().await?;
+    let fresh = known.worker_heartbeat_at.is_some_and(|heard| {
+        let same = known.worker_load == Some(i64::from(load));
+        heard.until(now) < if same { LOAD_UNCHANGED } else { LOAD_CHANGED }
+    });
+    if fresh {
+        return Ok(());
+    }
     on_tx!(tx, |conn| sqlx::query(sql::WORKER_CLAIMS)
         .bind(&request.worker_id)
         .bind(&request.pool)
@@ -171,15 +207,12 @@ pub async fn claim(
         .bind(now)
         .execute(conn)
         .await
-        .map(drop))
-    .map_err(StoreError::from)?;
-    Ok(Batch {
-        claimed,
-        suspects_waiting: suspects && !took_suspect,
-    })
+        .map(drop))?;
+    Ok(())
 }
 
-/// Lease up to `most` conversations, tenants in turn after `last`, which becomes the tenant served last.
+/// Lease up to `most` conversations, tenants in turn after `last`, which becomes the tenant served last. Answers also whether
+/// a tenant was passed over because it has as much in flight as it may.
 async fn take(
     tx: &mut Tx,
     policy: &Policy,
@@ -188,29 +221,24 @@ async fn take(
     suspects: bool,
     most: usize,
     last: &mut String,
-) -> Result<Vec<Claimed>, StoreError> {
-    let mut tenants = Vec::new();
+) -> Result<(Vec<Claimed>, bool), StoreError> {
     let mut claimed = Vec::new();
-    let mut progress = false;
-    // Whether tenants may be ready that were not looked at: those found first may have had nothing to give.
-    let mut look = true;
-    let mut after = last.clone();
-    for _ in 0..ROUNDS {
+    let (mut crowded, mut progress) = (false, false);
+    for round in 0..ROUNDS {
         let wanted = most.saturating_sub(claimed.len());
-        if wanted > 0 && tenants.is_empty() && look {
-            tenants = tenants_in_turn(tx, &request.pool, suspects, &after, wanted).await?;
-            look = false;
+        if wanted == 0 {
+            return Ok((claimed, crowded));
         }
-        if wanted == 0 || tenants.is_empty() {
-            return Ok(claimed);
-        }
-        let share = wanted.div_ceil(tenants.len());
-        let found = candidates(tx, &request.pool, suspects, &tenants, share).await?;
-        // A tenant with something ready had nothing a moment later: another claim is at it, and this one goes on with
-        // the tenants behind.
-        let missed = tenants.iter().any(|tenant| of(&found, tenant) == 0);
-        let behind = tenants.last().filter(|_| missed).cloned();
-        tenants.retain(|tenant| of(&found, tenant) == share);
+        let look_at = if round == 0 {
+            wanted
+        } else {
+            wanted.max(LOOK_FURTHER)
+        };
+        let (pool, room) = (&request.pool, policy.tenant_in_flight);
+        let tenants = tenants_in_turn(tx, pool, suspects, last, look_at, room).await?;
+        let shares = Shares::of(&tenants, wanted);
+        crowded |= shares.crowded;
+        let found = candidates(tx, pool, suspects, &shares).await?;
         let now = tx.now().await?;
         let mut leases = Vec::with_capacity(wanted);
         let mut elsewhere = Vec::new();
@@ -221,20 +249,19 @@ async fn take(
                 Some(head) => leases.push((candidate, head, token_of(ids, request, candidate)?)),
             }
         }
-        progress |= !elsewhere.is_empty() || !leases.is_empty();
         if tx.is_shared() && found.len() > elsewhere.len().saturating_add(leases.len()) {
             // Locked by this claim, and not taken: others passed over them.
             tx.raise(Topic::Queue);
         }
-        look |= missed || !elsewhere.is_empty();
+        let more = tenants.len() == look_at || !elsewhere.is_empty() || shares.left(&found);
+        progress |= !elsewhere.is_empty() || !leases.is_empty();
         rehead(tx, &elsewhere).await?;
         lease(tx, policy, request, &leases).await?;
-        if let Some((candidate, ..)) = leases.last() {
-            candidate.tenant_id.as_str().clone_into(last);
-            after.clone_from(last);
-        }
-        if let Some(behind) = behind {
-            behind.as_str().clone_into(&mut after);
+        // Cut short, the turns go on behind the tenant that was served last; else behind all that were looked at.
+        let cut = leases.last().filter(|_| leases.len() == wanted);
+        let served = cut.map(|(candidate, ..)| &candidate.tenant_id);
+        if let Some(tenant) = served.or(shares.last.as_ref()) {
+            tenant.as_str().clone_into(last);
         }
         claimed.extend(leases.into_iter().map(|(candidate, head, token)| Claimed {
             lease: Lease {
@@ -252,12 +279,15 @@ async fn take(
             crashes: count(candidate.head.crashes.unwrap_or(0)),
             suspect: suspects,
         }));
+        if !more {
+            return Ok((claimed, crowded));
+        }
     }
-    if progress {
+    if progress && claimed.len() < most {
         // There may be more: whoever waits is to claim again at once.
         tx.raise(Topic::Queue);
     }
-    Ok(claimed)
+    Ok((claimed, crowded))
 }
 
 /// The token of a new lease: it follows from the claim where that can be repeated.
@@ -274,13 +304,6 @@ fn token_of(
         }
         None => ids.lease_token()?,
     })
-}
-
-fn of(found: &[Candidate], tenant: &TenantId) -> usize {
-    found
-        .iter()
-        .filter(|candidate| candidate.tenant_id == *tenant)
-        .count()
 }
 
 /// A head that can be leased.
@@ -339,12 +362,6 @@ async fn lease(
         .bind(&request.worker_id)
         .bind(until)
         .bind(deadline)
-        .execute(conn)
-        .await
-        .map(drop))?;
-    let statement = tx.sql(sql::BEGIN_PROCESSING);
-    on_tx!(tx, |conn| sqlx::query(statement)
-        .bind(&rows)
         .execute(conn)
         .await
         .map(drop))?;

@@ -1,9 +1,17 @@
-use super::head::rehead;
-use super::rows::{Looked, Place};
-use super::{Policy, Priority, sql};
+//! Messages are accepted: one, or many in the same few statements.
+
+use super::head::{Key, rehead};
+use super::places::{Taken, take_places};
+use super::rows::Looked;
+use super::sources::take_sources;
+use super::{Policy, Priority, batch, sql};
 use crate::domain::{AgentKey, ConversationId, MessageId, Payload, TenantId, Timestamp, TraceId};
-use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::store::{StoreError, Tx, on_tx};
 use crate::telemetry::Tally;
+use sha2::{Digest as _, Sha256};
+
+/// The most messages of one [`enqueue_all`].
+pub const MAX_ENQUEUE: usize = 1000;
 
 /// A message to be accepted.
 #[derive(Clone, Debug)]
@@ -78,129 +86,207 @@ pub async fn enqueue(
     message: &Enqueue,
     message_id: MessageId,
 ) -> Result<Enqueued, EnqueueError> {
-    let payload =
-        serde_json::to_string(&message.payload).map_err(StoreError::corrupt("payload"))?;
-    if payload.len() > policy.max_payload_bytes {
-        return Err(EnqueueError::PayloadTooLarge {
-            bytes: payload.len(),
-            max: policy.max_payload_bytes,
-        });
+    let mut results = enqueue_all(tx, policy, &[(message.clone(), message_id)]).await?;
+    results.pop().unwrap_or_else(|| {
+        Err(EnqueueError::Store(StoreError::Corrupt {
+            what: "enqueue",
+            reason: "a message was asked about and not answered".to_owned(),
+        }))
+    })
+}
+
+/// Accept messages, each as [`enqueue`] does, in about as many statements as one takes: at most [`MAX_ENQUEUE`]. Answers in
+/// their order; messages of one conversation take their places in it. One that is refused changes nothing and stands in
+/// no other's way.
+///
+/// # Errors
+/// Where the database fails; then none was accepted.
+pub async fn enqueue_all(
+    tx: &mut Tx,
+    policy: &Policy,
+    messages: &[(Enqueue, MessageId)],
+) -> Result<Vec<Result<Enqueued, EnqueueError>>, StoreError> {
+    let mut items = Vec::with_capacity(messages.len());
+    for (message, id) in messages {
+        items.push(Item::new(policy, message, id)?);
     }
-    if let Some(source_id) = &message.source_id {
-        // Repeats at the same moment come in one by one, and all but the first are seen to be repeats.
-        let tenant_id = message.tenant_id.as_str();
-        tx.one_at_a_time(&["message", tenant_id, &message.source, source_id])
-            .await?;
+    look(tx, &mut items).await?;
+    if take_sources(tx, &items).await? {
+        // Others were first, while we looked.
+        look(tx, &mut items).await?;
     }
-    let looked = look(tx, message).await?;
-    let looked = looked.ok_or_else(|| EnqueueError::AgentMissing(message.agent_key.clone()))?;
-    if let Some(first) = &looked.message_id {
+    let again = take_places(tx, policy, &mut items).await?;
+    insert(tx, policy, &items).await?;
+    rehead(tx, &again).await?;
+    let accepted = items.iter().filter(|item| item.place.is_some()).count();
+    for _ in 0..accepted {
+        tx.tally(Tally::Enqueued);
+    }
+    items.into_iter().map(|item| item.answer(tx)).collect()
+}
+
+/// One message on its way in.
+pub(super) struct Item<'m> {
+    pub(super) message: &'m Enqueue,
+    pub(super) id: &'m MessageId,
+    payload: String,
+    /// Of all that tells it from another message under the same id.
+    pub(super) digest: String,
+    looked: Option<Looked>,
+    pub(super) refused: Option<EnqueueError>,
+    pub(super) place: Option<Taken>,
+}
+
+impl<'m> Item<'m> {
+    fn new(policy: &Policy, message: &'m Enqueue, id: &'m MessageId) -> Result<Self, StoreError> {
+        let payload =
+            serde_json::to_string(&message.payload).map_err(StoreError::corrupt("payload"))?;
+        let (bytes, max) = (payload.len(), policy.max_payload_bytes);
+        let refused = (bytes > max).then_some(EnqueueError::PayloadTooLarge { bytes, max });
+        // When it is to run and how often does not tell two messages apart: whoever repeats a request computes them anew.
+        let mut digest = Sha256::new();
+        for part in [
+            message.conversation_id.as_str(),
+            message.agent_key.as_str(),
+            &payload,
+        ] {
+            digest.update(part);
+            digest.update([0]);
+        }
+        Ok(Self {
+            message,
+            id,
+            payload,
+            digest: hex::encode(digest.finalize()),
+            looked: None,
+            refused,
+            place: None,
+        })
+    }
+
+    pub(super) const fn key(&self) -> Key<'m> {
+        (&self.message.tenant_id, &self.message.conversation_id)
+    }
+
+    /// What its source brought before under its id.
+    pub(super) fn first(&self) -> Option<&MessageId> {
+        let looked = self.looked.as_ref()?;
+        looked.first_message_id.as_ref()
+    }
+
+    /// Where it may still come in.
+    pub(super) fn acceptable(&self) -> Option<&Looked> {
+        let looked = self.looked.as_ref()?;
+        (self.refused.is_none() && self.is_first()).then_some(looked)
+    }
+
+    fn is_first(&self) -> bool {
+        self.first().is_none_or(|first| first == self.id)
+    }
+
+    fn answer(self, tx: &mut Tx) -> Result<Result<Enqueued, EnqueueError>, StoreError> {
+        if let Some(refused) = self.refused {
+            return Ok(Err(refused));
+        }
+        if self.place.is_some() {
+            let (message_id, duplicate) = (self.id.clone(), false);
+            return Ok(Ok(Enqueued {
+                message_id,
+                duplicate,
+                differs: false,
+            }));
+        }
+        let looked = self.looked.unwrap_or_default();
+        let Some(message_id) = looked.first_message_id else {
+            return Err(StoreError::Corrupt {
+                what: "message",
+                reason: "it was neither accepted nor refused".to_owned(),
+            });
+        };
         tx.tally(Tally::Repeated);
-        return Ok(Enqueued {
-            message_id: first.clone(),
+        // None: accepted before digests were kept.
+        let differs = looked
+            .first_digest
+            .is_some_and(|digest| digest != self.digest);
+        Ok(Ok(Enqueued {
+            message_id,
             duplicate: true,
-            differs: !is_repeat(&looked, message)?,
-        });
+            differs,
+        }))
     }
-    if looked.enabled == 0 {
-        return Err(EnqueueError::AgentDisabled(message.agent_key.clone()));
+}
+
+/// Read what the items are for, and refuse those for agents that are not there, disabled, or not the conversation's.
+async fn look(tx: &mut Tx, items: &mut [Item<'_>]) -> Result<(), StoreError> {
+    let rows: Vec<_> = items
+        .iter()
+        .map(|item| {
+            let message = item.message;
+            (
+                &message.tenant_id,
+                &message.agent_key,
+                &message.conversation_id,
+                &message.source,
+                &message.source_id,
+            )
+        })
+        .collect();
+    let rows = batch(&rows)?;
+    let statement = tx.sql(sql::LOOK_BEFORE_ENQUEUE);
+    let looked: Vec<Looked> = on_tx!(tx, |conn| sqlx::query_as(statement)
+        .bind(rows)
+        .fetch_all(conn)
+        .await)?;
+    for (item, looked) in items.iter_mut().zip(looked) {
+        let agent = &item.message.agent_key;
+        let refused = match (looked.enabled, &looked.bound_to) {
+            (None, _) => Some(EnqueueError::AgentMissing(agent.clone())),
+            _ if looked.first_message_id.is_some() => None,
+            (Some(0), _) => Some(EnqueueError::AgentDisabled(agent.clone())),
+            (_, Some(bound)) if bound != agent => {
+                Some(EnqueueError::ConversationBoundToAnotherAgent(bound.clone()))
+            }
+            _ => None,
+        };
+        item.looked = Some(looked);
+        item.refused = item.refused.take().or(refused);
     }
-    if let Some(other) = looked.bound_to.filter(|bound| *bound != message.agent_key) {
-        return Err(EnqueueError::ConversationBoundToAnotherAgent(other));
-    }
-    let now = tx.now().await?;
-    let not_before = message.scheduled_for.filter(|moment| *moment > now);
-    let priority = message.priority.unwrap_or(policy.default_priority);
-    let place: Place = on_tx!(tx, |conn| sqlx::query_as(sql::TAKE_PLACE)
-        .bind(&message.tenant_id)
-        .bind(&message.conversation_id)
-        .bind(&message.agent_key)
-        .bind(&looked.pool)
-        .bind(not_before)
-        .bind(now)
-        .bind(priority)
-        .fetch_one(conn)
-        .await)
-    .map_err(StoreError::from)?;
-    // Made by another enqueue since we looked.
-    if place.agent_key != message.agent_key {
-        return Err(EnqueueError::ConversationBoundToAnotherAgent(
-            place.agent_key,
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, policy: &Policy, items: &[Item<'_>]) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(items.len());
+    for item in items {
+        let (Some(place), message) = (&item.place, item.message) else {
+            continue;
+        };
+        let max_attempts = message.max_attempts.unwrap_or(policy.max_attempts).max(1);
+        let priority = message.priority.unwrap_or(policy.default_priority);
+        rows.push((
+            &message.tenant_id,
+            item.id,
+            &message.conversation_id,
+            place.seq,
+            &item.payload,
+            priority.get(),
+            &message.source,
+            &message.source_id,
+            &message.trace_id,
+            place.available_at,
+            place.not_before,
+            max_attempts,
         ));
     }
-    let max_attempts = message.max_attempts.unwrap_or(policy.max_attempts).max(1);
-    let inserted = on_tx!(tx, |conn| sqlx::query(sql::INSERT_MESSAGE)
-        .bind(&message.tenant_id)
-        .bind(&message_id)
-        .bind(&message.conversation_id)
-        .bind(place.seq)
-        .bind(payload)
-        .bind(priority)
-        .bind(&message.source)
-        .bind(&message.source_id)
-        .bind(&message.trace_id)
-        .bind(available_at(&place, not_before))
-        .bind(not_before)
-        .bind(i64::from(max_attempts))
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let (rows, now) = (batch(&rows)?, tx.now().await?);
+    let statement = tx.sql(sql::INSERT_MESSAGES);
+    on_tx!(tx, |conn| sqlx::query(statement)
+        .bind(rows)
         .bind(now)
         .execute(conn)
         .await
-        .map(|done| done.rows_affected()))
-    .map_err(StoreError::from)?;
-    if inserted == 0 {
-        return Err(EnqueueError::Store(StoreError::Corrupt {
-            what: "message",
-            reason: "it conflicts with one that is not there".to_owned(),
-        }));
-    }
-    tx.tally(Tally::Enqueued);
-    match place.state.as_str() {
-        // Parked at once, where the agent is still held by now.
-        "ready" | "waiting" if looked.held => {
-            rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?;
-        }
-        // It may be the new head: of an earlier place than one that waits for its time.
-        "waiting" => rehead(tx, &[(&message.tenant_id, &message.conversation_id)]).await?,
-        "ready" => tx.raise(Topic::Queue),
-        // In flight or held: the head is computed when that ends.
-        _ => {}
-    }
-    Ok(Enqueued {
-        message_id,
-        duplicate: false,
-        differs: false,
-    })
-}
-
-async fn look(tx: &mut Tx, message: &Enqueue) -> Result<Option<Looked>, StoreError> {
-    Ok(on_tx!(tx, |conn| sqlx::query_as(sql::LOOK_BEFORE_ENQUEUE)
-        .bind(&message.tenant_id)
-        .bind(&message.agent_key)
-        .bind(&message.source)
-        .bind(&message.source_id)
-        .bind(&message.conversation_id)
-        .fetch_optional(conn)
-        .await)?)
-}
-
-/// Whether `message` is the one that is stored under its id. When it is to run and how often does not tell two messages
-/// apart: whoever repeats a request computes them anew.
-fn is_repeat(looked: &Looked, message: &Enqueue) -> Result<bool, StoreError> {
-    let Some(payload) = &looked.first_payload else {
-        return Ok(false);
-    };
-    // Compared as what it says, not as it is written: another version may have written it.
-    let first: Payload = serde_json::from_str(payload).map_err(StoreError::corrupt("payload"))?;
-    Ok(first == message.payload
-        && looked.first_conversation_id.as_ref() == Some(&message.conversation_id)
-        && looked.bound_to.as_ref() == Some(&message.agent_key))
-}
-
-/// A message's place. One that is due at once goes behind all that were so before it, even where the clock has
-/// stepped back; one for later goes behind those too, so that it can block none of them.
-fn available_at(place: &Place, not_before: Option<Timestamp>) -> Timestamp {
-    let last = place.last_available_at.as_millis();
-    not_before.map_or(place.last_available_at, |moment| {
-        moment.max(Timestamp::from_millis(last.saturating_add(1)))
-    })
+        .map(drop))?;
+    Ok(())
 }

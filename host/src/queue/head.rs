@@ -6,17 +6,17 @@ use crate::store::{Sql, StoreError, Topic, Tx, on_tx};
 pub(super) type Key<'a> = (&'a TenantId, &'a ConversationId);
 
 /// Take the leases of `conversations` away, where they have one, and compute afresh what each waits for. An earlier
-/// statement has locked them, and another has taken their messages off `processing`.
+/// statement has locked them, and their messages are where they are to be.
 pub(super) async fn rehead(tx: &mut Tx, conversations: &[Key<'_>]) -> Result<(), StoreError> {
     rehead_by(tx, sql::REHEAD, conversations).await
 }
 
-/// As [`rehead`], where the rest of the transaction may write the agent's row.
+/// As [`rehead`], where the rest of the transaction may write the agents' rows.
 pub(super) async fn rehead_then_write_agent(
     tx: &mut Tx,
-    conversation: Key<'_>,
+    conversations: &[Key<'_>],
 ) -> Result<(), StoreError> {
-    rehead_by(tx, sql::REHEAD_THEN_WRITE_AGENT, &[conversation]).await
+    rehead_by(tx, sql::REHEAD_THEN_WRITE_AGENT, conversations).await
 }
 
 async fn rehead_by(

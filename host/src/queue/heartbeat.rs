@@ -1,3 +1,4 @@
+use super::lease::started;
 use super::rows::Held;
 use super::{Policy, batch, sql};
 use crate::domain::{ConversationId, Lease, Pool, TenantId, WorkerId};
@@ -13,12 +14,27 @@ pub enum Beat {
         /// For this long from now, without another heartbeat.
         lease_for: Duration,
     },
+    /// It holds for as long, but nobody wants the answer any more: the worker stops the turn and gives the message back.
+    Cancel {
+        /// As above.
+        lease_for: Duration,
+    },
     /// It is gone; the worker stops working on this message.
     Lost,
 }
 
-/// A worker of `pool` lives, and goes on with `leases`: each is extended by the policy's `lease`, at most to its deadline.
-/// Answers in the order of `leases`.
+/// What a heartbeat answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// One a lease, in their order.
+    pub beats: Vec<Beat>,
+    /// The worker is to finish what it has, claim nothing more, and end.
+    pub drain: bool,
+}
+
+/// A worker of `pool` lives, and goes on with leases: each is extended by the policy's `lease`, at most to its deadline.
+/// With each lease, whether its turn runs: from then on a lost worker is a crash of its message, where that was not known
+/// ([`super::start`] says so at once).
 ///
 /// # Errors
 /// Where the database fails.
@@ -27,28 +43,32 @@ pub async fn heartbeat(
     policy: &Policy,
     worker_id: &WorkerId,
     pool: &Pool,
-    leases: &[Lease],
-) -> Result<Vec<Beat>, StoreError> {
+    leases: &[(Lease, bool)],
+) -> Result<Heartbeat, StoreError> {
     let beats = extend(tx, policy, leases).await?;
     let now = tx.now().await?;
-    on_tx!(tx, |conn| sqlx::query(sql::WORKER_BEATS)
+    let status: Option<String> = on_tx!(tx, |conn| sqlx::query_scalar(sql::WORKER_BEATS)
         .bind(worker_id)
         .bind(i64::try_from(leases.len()).unwrap_or(i64::MAX))
         .bind(now)
         .bind(pool)
-        .execute(conn)
-        .await
-        .map(drop))?;
-    Ok(beats)
+        .fetch_optional(conn)
+        .await)?;
+    let drain = status.is_some_and(|status| status == "draining");
+    Ok(Heartbeat { beats, drain })
 }
 
-async fn extend(tx: &mut Tx, policy: &Policy, leases: &[Lease]) -> Result<Vec<Beat>, StoreError> {
+async fn extend(
+    tx: &mut Tx,
+    policy: &Policy,
+    leases: &[(Lease, bool)],
+) -> Result<Vec<Beat>, StoreError> {
     if leases.is_empty() {
         return Ok(Vec::new());
     }
     let keys: Vec<_> = leases
         .iter()
-        .map(|lease| (&lease.tenant_id, &lease.conversation_id))
+        .map(|(lease, _)| (&lease.tenant_id, &lease.conversation_id))
         .collect();
     let keys = batch(&keys)?;
     let statement = tx.sql(sql::LEASES);
@@ -62,8 +82,9 @@ async fn extend(tx: &mut Tx, policy: &Policy, leases: &[Lease]) -> Result<Vec<Be
         .map(|row| ((&row.tenant_id, &row.conversation_id), row))
         .collect();
     let mut extended = Vec::with_capacity(leases.len());
+    let mut running = Vec::new();
     let mut beats = Vec::with_capacity(leases.len());
-    for lease in leases {
+    for (lease, runs) in leases {
         let row = held.get(&(&lease.tenant_id, &lease.conversation_id));
         let alive = row.filter(|row| {
             row.lease_token == lease.seal()
@@ -75,19 +96,28 @@ async fn extend(tx: &mut Tx, policy: &Policy, leases: &[Lease]) -> Result<Vec<Be
         beats.push(alive.map_or(Beat::Lost, |row| {
             let until = now.plus(policy.lease).min(row.lease_deadline);
             extended.push((&lease.tenant_id, &lease.conversation_id, until));
-            Beat::Extended {
-                lease_for: now.until(until),
+            if *runs {
+                running.push((&lease.tenant_id, &lease.message_id));
+            }
+            let lease_for = now.until(until);
+            if row.cancelling == 1 {
+                Beat::Cancel { lease_for }
+            } else {
+                Beat::Extended { lease_for }
             }
         }));
     }
-    let rows = batch(&extended)?;
     if !extended.is_empty() {
+        let rows = batch(&extended)?;
         let statement = tx.sql(sql::EXTEND);
         on_tx!(tx, |conn| sqlx::query(statement)
             .bind(rows)
             .execute(conn)
             .await
             .map(drop))?;
+    }
+    if !running.is_empty() {
+        started(tx, &running).await?;
     }
     Ok(beats)
 }

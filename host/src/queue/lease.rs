@@ -1,7 +1,8 @@
 use super::rows::{Locked, TurnRow};
-use super::{count, sql};
-use crate::domain::{Lease, Payload, Timestamp, TraceId};
+use super::{batch, count, sql};
+use crate::domain::{Lease, MessageId, Payload, TenantId, Timestamp, TraceId};
 use crate::store::{StoreError, Tx, on_tx};
+use std::collections::HashMap;
 
 /// Why an operation on leased work did nothing.
 #[derive(Debug, thiserror::Error)]
@@ -37,35 +38,54 @@ pub struct Started {
     pub enqueued_at: Timestamp,
 }
 
-/// The conversation's row, read for a change where `tx` can write, and whether `lease` is what holds it.
-pub(super) async fn lock(tx: &mut Tx, lease: &Lease) -> Result<(Locked, bool), LeaseError> {
-    let statement = if tx.can_write() {
-        tx.sql(sql::LOCK)
-    } else {
-        sql::LOOK
-    };
-    let locked: Option<Locked> = on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(&lease.tenant_id)
-        .bind(&lease.conversation_id)
-        .bind(&lease.message_id)
-        .fetch_optional(conn)
+/// The conversations' rows with the leased messages, read for a change where `tx` can write, in the order of `leases`,
+/// and whether each lease is what holds its conversation. `None` where there is no such message any more.
+pub(super) async fn lock_all(
+    tx: &mut Tx,
+    leases: &[Lease],
+) -> Result<Vec<Option<(Locked, bool)>>, StoreError> {
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|lease| (&lease.tenant_id, &lease.conversation_id, &lease.message_id))
+        .collect();
+    let rows = batch(&rows)?;
+    let statement = tx.sql(if tx.can_write() { sql::LOCK } else { sql::LOOK });
+    let locked: Vec<Locked> = on_tx!(tx, |conn| sqlx::query_as(statement)
+        .bind(rows)
+        .fetch_all(conn)
         .await)?;
-    // After a wait for the row: a lease that ended meanwhile has ended.
+    // After a wait for the rows: a lease that ended meanwhile has ended.
     let now = tx.now().await?;
-    let locked = locked.ok_or(LeaseError::Lost)?;
-    let alive = locked.lease_token.as_ref() == Some(&lease.seal())
-        && locked.fence == lease.fence
-        && locked.agent_key == lease.agent_key
-        && locked.leased_message_id.as_ref() == Some(&lease.message_id)
-        && locked.lease_until.is_some_and(|until| until > now);
-    Ok((locked, alive))
+    let locked: HashMap<_, _> = locked
+        .iter()
+        .map(|row| {
+            (
+                (&row.tenant_id, &row.conversation_id, &row.of_message_id),
+                row,
+            )
+        })
+        .collect();
+    Ok(leases
+        .iter()
+        .map(|lease| {
+            let key = (&lease.tenant_id, &lease.conversation_id, &lease.message_id);
+            let row = *locked.get(&key)?;
+            let alive = row.lease_token.as_ref() == Some(&lease.seal())
+                && row.fence == lease.fence
+                && row.agent_key == lease.agent_key
+                && row.message_id.as_ref() == Some(&lease.message_id)
+                && row.lease_until.is_some_and(|until| until > now);
+            Some((row.clone(), alive))
+        })
+        .collect())
 }
 
-/// As [`lock`], where a dead lease is an error.
+/// As [`lock_all`] of one, where a dead lease is an error.
 pub(super) async fn lock_alive(tx: &mut Tx, lease: &Lease) -> Result<Locked, LeaseError> {
-    match lock(tx, lease).await? {
-        (locked, true) => Ok(locked),
-        (_, false) => Err(LeaseError::Lost),
+    let locked = lock_all(tx, std::slice::from_ref(lease)).await?.pop();
+    match locked.flatten() {
+        Some((locked, true)) => Ok(locked),
+        _ => Err(LeaseError::Lost),
     }
 }
 
@@ -85,14 +105,7 @@ pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn start(tx: &mut Tx, lease: &Lease) -> Result<Started, LeaseError> {
     lock_alive(tx, lease).await?;
-    let now = tx.now().await?;
-    on_tx!(tx, |conn| sqlx::query(sql::START)
-        .bind(&lease.tenant_id)
-        .bind(&lease.message_id)
-        .bind(now)
-        .execute(conn)
-        .await
-        .map(drop))?;
+    started(tx, &[(&lease.tenant_id, &lease.message_id)]).await?;
     let row: TurnRow = on_tx!(tx, |conn| sqlx::query_as(sql::READ_TURN)
         .bind(&lease.tenant_id)
         .bind(&lease.message_id)
@@ -106,4 +119,20 @@ pub async fn start(tx: &mut Tx, lease: &Lease) -> Result<Started, LeaseError> {
         crashes: count(row.crashes),
         enqueued_at: row.enqueued_at,
     })
+}
+
+/// These messages' turns run: from now on, a lost worker counts as a crash of theirs. Their conversations are locked.
+pub(super) async fn started(
+    tx: &mut Tx,
+    messages: &[(&TenantId, &MessageId)],
+) -> Result<(), StoreError> {
+    let (rows, now) = (batch(messages)?, tx.now().await?);
+    let statement = tx.sql(sql::STARTED);
+    on_tx!(tx, |conn| sqlx::query(statement)
+        .bind(rows)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
 }

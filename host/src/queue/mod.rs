@@ -13,33 +13,42 @@
 //! The order of a conversation is `(available_at, seq)`, given when a message arrives and never changed: a retry in
 //! backoff keeps its place and holds what is behind it. `not_before` alone says when a message may run.
 //!
-//! - [`enqueue`]: accept a message, once.
+//! - [`enqueue`], [`enqueue_all`]: accept messages, each once.
 //! - [`claim`]: give due conversations to a worker, tenants in turn.
-//! - [`register`]: a worker is bound to its pool.
+//! - [`register`], [`drain`]: a worker is bound to its pool, and told to end.
 //! - [`start`], [`check`], [`heartbeat`]: what a worker does while it holds one.
-//! - [`complete`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
-//! - [`sweep`], [`prune_workers`]: what time does by itself: falling due, leases that end, workers that never came back.
-//! - [`hold_agent`], [`resume`], [`redrive`]: what a person does.
-//! - [`stats`], [`message_status`], [`conversation`], [`dead_letters`], [`workers`]: what a person, an app and the
+//! - [`complete`], [`complete_all`], [`fail`], [`give_back`], [`hold`]: the ways a turn ends.
+//! - [`sweep`], [`prune_workers`], [`forget_finished`]: what time does by itself: falling due, leases that end, workers that
+//!   never came back, finished messages that nobody needs any more.
+//! - [`hold_agent`], [`resume`], [`pause_tenant`], [`pause_conversation`] and their counterparts, [`cancel`],
+//!   [`redrive`], [`purge`]: what a person does.
+//! - [`stats`], [`messages`], [`message_status`], [`failed_attempts`], [`conversation`], [`dead_letters`], [`workers`]: what a person, an app and the
 //!   scheduler read.
 
+mod cancel;
 mod claim;
 mod conversation;
 mod dead_letters;
 mod enqueue;
+mod finish;
 mod head;
 mod heartbeat;
 mod hold;
 mod lease;
+mod list;
+mod pause;
 mod payload;
+mod places;
 mod policy;
 mod pools;
 mod prune;
-mod redrive;
 mod register;
+mod repair;
 mod repeat;
+mod retention;
 mod rows;
 mod settle;
+mod sources;
 pub mod sql;
 mod stats;
 mod status;
@@ -47,22 +56,28 @@ mod sweep;
 mod turns;
 mod workers;
 
+pub use cancel::{Cancelled, cancel};
 pub use claim::{Batch, ClaimError, ClaimRequest, Claimed, MAX_CLAIM, claim};
 pub use conversation::{Conversation, conversation};
 pub use dead_letters::{DeadLetter, DeadLetterPlace, DeadLetterPlaceError, dead_letters};
-pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue};
-pub use heartbeat::{Beat, heartbeat};
+pub use enqueue::{Enqueue, EnqueueError, Enqueued, MAX_ENQUEUE, enqueue, enqueue_all};
+pub use heartbeat::{Beat, Heartbeat, heartbeat};
 pub use hold::{hold, hold_agent, resume};
 pub use lease::{LeaseError, Started, check, start};
-pub use payload::payload;
+pub use list::{Listed, MessageFilter, MessagePlace, MessagePlaceError, messages};
+pub use pause::{
+    limit_tenant, pause_conversation, pause_tenant, resume_conversation, resume_tenant,
+};
+pub use payload::payloads;
 pub use policy::{LONGEST_RETRY_AFTER, Policy, Priority, Retry, RetryPolicy};
 pub use pools::pools;
 pub use prune::prune_workers;
-pub use redrive::redrive;
-pub use register::register;
-pub use settle::{FailOutcome, Settled, complete, fail, give_back};
+pub use register::{drain, register};
+pub use repair::{MAX_REPAIR, purge, purge_all, redrive, redrive_all};
+pub use retention::forget_finished;
+pub use settle::{FailOutcome, Settled, complete, complete_all, fail, give_back};
 pub use stats::{QueueStats, Scope, next_change, stats};
-pub use status::{MessageState, MessageStatus, message_status};
+pub use status::{FailedAttempt, MessageState, MessageStatus, failed_attempts, message_status};
 pub use sweep::{Swept, sweep};
 pub use workers::{WorkerInfo, workers};
 

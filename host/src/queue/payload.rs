@@ -1,16 +1,34 @@
-use super::sql;
-use crate::domain::{Lease, Payload};
+use super::{batch, sql};
+use crate::domain::{Lease, MessageId, Payload, TenantId};
 use crate::store::{StoreError, Tx, on_tx};
+use std::collections::HashMap;
 
-/// What the leased message brought, whether or not it is settled by now.
+/// What leased messages brought, in the order of `leases`; none where one has finished.
 ///
 /// # Errors
-/// Where the database fails, or the stored payload cannot be read.
-pub async fn payload(tx: &mut Tx, lease: &Lease) -> Result<Payload, StoreError> {
-    let payload: String = on_tx!(tx, |conn| sqlx::query_scalar(sql::PAYLOAD)
-        .bind(&lease.tenant_id)
-        .bind(&lease.message_id)
-        .fetch_one(conn)
-        .await)?;
-    serde_json::from_str(&payload).map_err(StoreError::corrupt("payload"))
+/// Where the database fails, or a stored payload cannot be read.
+pub async fn payloads(tx: &mut Tx, leases: &[Lease]) -> Result<Vec<Option<Payload>>, StoreError> {
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|lease| (&lease.tenant_id, &lease.message_id))
+        .collect();
+    let rows = batch(&rows)?;
+    let statement = tx.sql(sql::PAYLOADS);
+    let payloads: Vec<(TenantId, MessageId, String)> =
+        on_tx!(tx, |conn| sqlx::query_as(statement)
+            .bind(rows)
+            .fetch_all(conn)
+            .await)?;
+    let payloads: HashMap<_, _> = payloads
+        .iter()
+        .map(|(tenant, message, payload)| ((tenant, message), payload))
+        .collect();
+    leases
+        .iter()
+        .map(|lease| {
+            let payload = payloads.get(&(&lease.tenant_id, &lease.message_id));
+            let payload = payload.map(|text| serde_json::from_str(text));
+            payload.transpose().map_err(StoreError::corrupt("payload"))
+        })
+        .collect()
 }

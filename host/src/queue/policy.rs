@@ -18,6 +18,11 @@ pub struct Policy {
     pub default_priority: Priority,
     /// Attempts of messages that come without a number of their own; at least 1.
     pub max_attempts: u32,
+    /// Workers that may be lost while they run a message before it is given up, whatever attempts it has left; at least 1.
+    pub max_crashes: u32,
+    /// Messages of one tenant that workers have at once, where the tenant has no number of its own; at least 1. Claims
+    /// that overlap may overshoot it, each by no more than it asks for.
+    pub tenant_in_flight: u32,
     /// When a failed attempt is followed by the next.
     pub retry: RetryPolicy,
     /// How long a claim holds without a heartbeat.

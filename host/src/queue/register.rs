@@ -2,7 +2,7 @@
 
 use super::{ClaimError, sql};
 use crate::domain::{Pool, WorkerId};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{StoreError, Topic, Tx, on_tx};
 
 /// A worker says that it is there, and of which pool. To be called again has no further effect.
 ///
@@ -22,4 +22,20 @@ pub async fn register(tx: &mut Tx, worker_id: &WorkerId, pool: &Pool) -> Result<
     } else {
         Err(ClaimError::AnotherPool(worker_id.clone()))
     }
+}
+
+/// Tell a worker to stop once it has finished what it has: it hears of it with its next heartbeat or claim. Answers whether
+/// there is such a worker that was not told yet.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn drain(tx: &mut Tx, worker_id: &WorkerId) -> Result<bool, StoreError> {
+    let told = on_tx!(tx, |conn| sqlx::query(sql::DRAIN_WORKER)
+        .bind(worker_id)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0))?;
+    // It may be waiting for work.
+    tx.raise(Topic::Queue);
+    Ok(told)
 }

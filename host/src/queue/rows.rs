@@ -1,25 +1,29 @@
 use crate::domain::{
     AgentKey, ConversationId, Fence, LeaseSeal, MessageId, Pool, TenantId, Timestamp, TraceId,
+    WorkerId,
 };
 
 /// Of [`super::sql::LOOK_BEFORE_ENQUEUE`].
-#[derive(sqlx::FromRow)]
+#[derive(Default, sqlx::FromRow)]
 pub(super) struct Looked {
-    pub(super) enabled: i64,
-    pub(super) pool: Pool,
-    pub(super) held: bool,
-    pub(super) message_id: Option<MessageId>,
-    pub(super) first_payload: Option<String>,
-    pub(super) first_conversation_id: Option<ConversationId>,
+    /// None where there is no such agent.
+    pub(super) enabled: Option<i64>,
+    pub(super) pool: Option<Pool>,
+    pub(super) parked: Option<bool>,
     pub(super) bound_to: Option<AgentKey>,
+    pub(super) first_message_id: Option<MessageId>,
+    pub(super) first_digest: Option<String>,
 }
 
-/// Of [`super::sql::TAKE_PLACE`].
+/// Of [`super::sql::TAKE_PLACES`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Place {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
     pub(super) state: String,
-    pub(super) seq: i64,
+    pub(super) paused: bool,
+    pub(super) next_seq: i64,
     pub(super) last_available_at: Timestamp,
 }
 
@@ -31,18 +35,28 @@ pub(super) struct WorkOfTime {
     pub(super) resuming: bool,
 }
 
+impl WorkOfTime {
+    pub(super) const fn is_any(&self) -> bool {
+        self.due || self.expired || self.resuming
+    }
+}
+
 /// Of [`super::sql::EXPIRED`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Expired {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) message_id: MessageId,
+    pub(super) fence: Fence,
+    pub(super) worker_id: WorkerId,
+    pub(super) cancelling: i64,
     pub(super) started: bool,
     pub(super) attempts: i64,
+    pub(super) crashes: i64,
     pub(super) max_attempts: i64,
 }
 
-/// Of [`super::sql::TURN`].
+/// Of [`super::sql::LOOK_BEFORE_CLAIM`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Turn {
     /// `''` before the first: no tenant's id, and before each of them.
@@ -53,6 +67,19 @@ pub(super) struct Turn {
     pub(super) runs_suspect: bool,
     /// The pool the worker belongs to; none where it is not known yet.
     pub(super) worker_pool: Option<Pool>,
+    pub(super) worker_status: Option<String>,
+    pub(super) worker_load: Option<i64>,
+    pub(super) worker_heartbeat_at: Option<Timestamp>,
+    #[sqlx(flatten)]
+    pub(super) work: WorkOfTime,
+}
+
+/// Of [`super::sql::TENANTS_IN_TURN`].
+#[derive(sqlx::FromRow)]
+pub(super) struct InTurn {
+    pub(super) tenant_id: TenantId,
+    /// How many more messages it may have in flight; below 0 where claims overshot.
+    pub(super) room: i64,
 }
 
 /// Of [`super::sql::HEADS`] and [`super::sql::HEADS_OF`].
@@ -79,15 +106,20 @@ pub(super) struct Head {
 }
 
 /// Of [`super::sql::LOCK`].
-#[derive(sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub(super) struct Locked {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
     pub(super) lease_token: Option<LeaseSeal>,
     pub(super) fence: Fence,
     pub(super) lease_until: Option<Timestamp>,
-    pub(super) leased_message_id: Option<MessageId>,
-    pub(super) status: String,
-    pub(super) settled_token: Option<LeaseSeal>,
+    pub(super) cancelling: i64,
+    pub(super) worker_id: Option<WorkerId>,
+    /// The message its worker has.
+    pub(super) message_id: Option<MessageId>,
+    /// The message that was asked about.
+    pub(super) of_message_id: MessageId,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
 }
@@ -114,6 +146,7 @@ pub(super) struct Held {
     pub(super) fence: Fence,
     pub(super) lease_until: Timestamp,
     pub(super) lease_deadline: Timestamp,
+    pub(super) cancelling: i64,
 }
 
 /// Of [`super::sql::HELD_BY_WORKER`].
@@ -145,15 +178,16 @@ pub(super) type PutBack<'a> = (
     Option<Timestamp>,
 );
 
-/// Of [`super::sql::DEAD_LETTER`].
+/// Of [`super::sql::LOCK_CONVERSATIONS`].
 #[derive(sqlx::FromRow)]
-pub(super) struct DeadLetter {
+pub(super) struct LockedConversation {
     pub(super) conversation_id: ConversationId,
     pub(super) state: String,
+    pub(super) message_id: Option<MessageId>,
     pub(super) last_available_at: Timestamp,
 }
 
-/// Of [`super::sql::MESSAGE_STATUS`].
+/// Of [`super::sql::MESSAGE_STATUS`] and [`super::sql::FINISHED_STATUS`].
 #[derive(sqlx::FromRow)]
 pub(super) struct StatusRow {
     pub(super) conversation_id: ConversationId,
@@ -167,6 +201,7 @@ pub(super) struct StatusRow {
     pub(super) not_before: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) held_reason: Option<String>,
+    pub(super) leased: bool,
 }
 
 /// Of [`super::sql::STATS_OF_POOL`] and its sibling.

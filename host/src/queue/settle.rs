@@ -1,11 +1,15 @@
+//! How turns end.
+
+use super::finish::{Ending, finish, record_attempts};
 use super::head::{rehead, rehead_then_write_agent};
-use super::lease::{lock, lock_alive};
+use super::lease::{lock_alive, lock_all};
 use super::rows::PutBack;
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
-use crate::domain::Lease;
+use crate::domain::{Lease, MessageId, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::{Outcome, Tally};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// What a completion found.
@@ -27,6 +31,8 @@ pub enum FailOutcome {
     },
     /// It is a dead letter; its conversation goes on with the next message.
     DeadLettered,
+    /// Somebody cancelled it while it ran; its conversation goes on with the next message.
+    Cancelled,
 }
 
 /// The turn ended well: the message is done, and the next of its conversation may run.
@@ -34,28 +40,79 @@ pub enum FailOutcome {
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone, unless it was this lease that settled the message.
 pub async fn complete(tx: &mut Tx, lease: &Lease) -> Result<Settled, LeaseError> {
-    let (locked, alive) = lock(tx, lease).await?;
-    if !alive {
-        let mine = locked.status == "done" && locked.settled_token.as_ref() == Some(&lease.seal());
-        return if mine {
-            Ok(Settled::AlreadySettled)
-        } else {
-            Err(LeaseError::Lost)
-        };
+    let settled = complete_all(tx, std::slice::from_ref(lease)).await?.pop();
+    settled.unwrap_or(Err(LeaseError::Lost))
+}
+
+/// Turns ended well, each as [`complete`] says, in about as many statements as one takes. Answers in the order of `leases`; one that is
+/// lost stands in no other's way.
+///
+/// # Errors
+/// Where the database fails; then none is settled.
+pub async fn complete_all(
+    tx: &mut Tx,
+    leases: &[Lease],
+) -> Result<Vec<Result<Settled, LeaseError>>, StoreError> {
+    let locked = lock_all(tx, leases).await?;
+    let mut done = HashSet::new();
+    let mut ended = Vec::new();
+    let mut keys = Vec::new();
+    for (lease, found) in leases.iter().zip(&locked) {
+        let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+        if matches!(found, Some((_, true))) && done.insert((tenant, message)) {
+            ended.push((tenant, message, Ending::Done(lease.seal())));
+            keys.push((tenant, &lease.conversation_id));
+        }
     }
-    let now = tx.now().await?;
-    on_tx!(tx, |conn| sqlx::query(sql::COMPLETE)
-        .bind(&lease.tenant_id)
-        .bind(&lease.message_id)
-        .bind(now)
-        .bind(lease.seal())
-        .execute(conn)
-        .await
-        .map(drop))?;
-    rehead_then_write_agent(tx, (&lease.tenant_id, &lease.conversation_id)).await?;
-    tx.raise(Topic::Settled);
-    tx.tally(Tally::Settled(Outcome::Done, 1));
-    Ok(Settled::Now)
+    finish(tx, &ended).await?;
+    rehead_then_write_agent(tx, &keys).await?;
+    if !ended.is_empty() {
+        tx.raise(Topic::Settled);
+        let settled = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        tx.tally(Tally::Settled(Outcome::Done, settled));
+    }
+    let dead: Vec<_> = leases
+        .iter()
+        .filter(|lease| !done.contains(&(&lease.tenant_id, &lease.message_id)))
+        .collect();
+    let before = completed_before(tx, &dead).await?;
+    let mut now = done.clone();
+    Ok(leases
+        .iter()
+        .map(|lease| {
+            let message = (&lease.tenant_id, &lease.message_id);
+            if now.remove(&message) {
+                Ok(Settled::Now)
+            } else if done.contains(&message)
+                || before.contains(&(lease.tenant_id.clone(), lease.message_id.clone()))
+            {
+                Ok(Settled::AlreadySettled)
+            } else {
+                Err(LeaseError::Lost)
+            }
+        })
+        .collect())
+}
+
+/// Of these leases, those that completed their messages before.
+async fn completed_before(
+    tx: &mut Tx,
+    leases: &[&Lease],
+) -> Result<HashSet<(TenantId, MessageId)>, StoreError> {
+    if leases.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|lease| (&lease.tenant_id, &lease.message_id, lease.seal()))
+        .collect();
+    let rows = batch(&rows)?;
+    let statement = tx.sql(sql::COMPLETED_BEFORE);
+    let before: Vec<(TenantId, MessageId)> = on_tx!(tx, |conn| sqlx::query_as(statement)
+        .bind(rows)
+        .fetch_all(conn)
+        .await)?;
+    Ok(before.into_iter().collect())
 }
 
 /// The turn failed: `error` says how, in words for whoever reads the dead letters.
@@ -73,6 +130,25 @@ pub async fn fail(
     let locked = lock_alive(tx, lease).await?;
     let now = tx.now().await?;
     let attempt = count(locked.attempts).saturating_add(1);
+    let error = clipped(error);
+    let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+    record_attempts(
+        tx,
+        &[(
+            tenant,
+            message,
+            lease.fence,
+            attempt,
+            "failed",
+            &*error,
+            locked.worker_id.as_ref(),
+        )],
+    )
+    .await?;
+    if locked.cancelling == 1 {
+        cancel_leased(tx, lease).await?;
+        return Ok(FailOutcome::Cancelled);
+    }
     let wait = backoff(
         &policy.retry,
         retry,
@@ -84,8 +160,6 @@ pub async fn fail(
         Some(wait) => ("queued", Some(now.plus(wait)), None),
         None => ("dead_letter", None, Some(now)),
     };
-    let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-    let error = clipped(error);
     let row = (
         tenant,
         message,
@@ -106,14 +180,29 @@ pub async fn fail(
     Ok(outcome)
 }
 
-/// The worker stops before the turn has ended: the message goes back to its place as if it had not been claimed.
+/// The worker stops before the turn has ended: the message goes back to its place as if it had not been claimed. One that
+/// was cancelled meanwhile ends as that.
 ///
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
-    lock_alive(tx, lease).await?;
+    let locked = lock_alive(tx, lease).await?;
+    if locked.cancelling == 1 {
+        cancel_leased(tx, lease).await?;
+        return Ok(());
+    }
     return_unspent(tx, lease).await?;
     tx.tally(Tally::Settled(Outcome::GivenBack, 1));
+    Ok(())
+}
+
+/// The message a worker had ends as cancelled; its conversation, which is locked, goes on.
+async fn cancel_leased(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+    finish(tx, &[(tenant, message, Ending::Cancelled)]).await?;
+    rehead(tx, &[(tenant, &lease.conversation_id)]).await?;
+    tx.raise(Topic::Settled);
+    tx.tally(Tally::Settled(Outcome::Cancelled, 1));
     Ok(())
 }
 
@@ -126,6 +215,9 @@ pub(super) async fn return_unspent(tx: &mut Tx, lease: &Lease) -> Result<(), Sto
 
 /// Messages back in their places, or given up. Their conversations keep their leases until [`rehead`].
 pub(super) async fn put_back(tx: &mut Tx, rows: &[PutBack<'_>]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let batch = batch(rows)?;
     let statement = tx.sql(sql::PUT_BACK);
     on_tx!(tx, |conn| sqlx::query(statement)

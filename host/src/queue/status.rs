@@ -1,6 +1,6 @@
 use super::rows::StatusRow;
 use super::{count, sql};
-use crate::domain::{AgentKey, ConversationId, MessageId, TenantId, Timestamp};
+use crate::domain::{AgentKey, ConversationId, MessageId, TenantId, Timestamp, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
 
 /// Where a message is on its way.
@@ -17,6 +17,11 @@ pub enum MessageState {
     Processing,
     /// It was settled.
     Done {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody cancelled it.
+    Cancelled {
         /// When.
         at: Timestamp,
     },
@@ -48,6 +53,21 @@ pub struct MessageStatus {
     pub enqueued_at: Timestamp,
 }
 
+/// An attempt that did not settle its message.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct FailedAttempt {
+    /// 1-based; begins anew where the message is replayed.
+    pub attempt: i64,
+    /// `failed`, or `crashed`: its worker was lost.
+    pub outcome: String,
+    /// How it failed.
+    pub error: String,
+    /// Whose it was.
+    pub worker_id: Option<WorkerId>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}
+
 /// What can be said of a message of this tenant; `None` where there is none.
 ///
 /// # Errors
@@ -57,22 +77,50 @@ pub async fn message_status(
     tenant_id: &TenantId,
     message_id: &MessageId,
 ) -> Result<Option<MessageStatus>, StoreError> {
-    let row: Option<StatusRow> = on_tx!(tx, |conn| sqlx::query_as(sql::MESSAGE_STATUS)
+    // In the order in which a message moves: one that finishes in between is found where it goes.
+    for sql in [sql::MESSAGE_STATUS, sql::FINISHED_STATUS] {
+        let row: Option<StatusRow> = on_tx!(tx, |conn| sqlx::query_as(sql)
+            .bind(tenant_id)
+            .bind(message_id)
+            .fetch_optional(conn)
+            .await)?;
+        if let Some(row) = row {
+            return status_of(row).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The attempts of a message that did not settle it, in order: at most the first `limit`.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn failed_attempts(
+    tx: &mut Tx,
+    tenant_id: &TenantId,
+    message_id: &MessageId,
+    limit: u32,
+) -> Result<Vec<FailedAttempt>, StoreError> {
+    const SQL: &str = "
+        SELECT attempt, outcome, error, worker_id, ended_at FROM message_attempts
+        WHERE tenant_id = $1 AND message_id = $2 ORDER BY fence LIMIT $3";
+    Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
         .bind(message_id)
-        .fetch_optional(conn)
-        .await)?;
-    row.map(status_of).transpose()
+        .bind(i64::from(limit))
+        .fetch_all(conn)
+        .await)?)
 }
 
 fn status_of(row: StatusRow) -> Result<MessageStatus, StoreError> {
     let state = match (row.status.as_str(), row.finished_at) {
+        ("queued", _) if row.leased => MessageState::Processing,
         ("queued", _) => MessageState::Queued {
             not_before: row.not_before,
             held: row.held_reason,
         },
-        ("processing", _) => MessageState::Processing,
         ("done", Some(at)) => MessageState::Done { at },
+        ("cancelled", Some(at)) => MessageState::Cancelled { at },
         ("dead_letter", Some(at)) => MessageState::DeadLetter { at },
         (other, _) => {
             return Err(StoreError::Corrupt {

@@ -1,3 +1,4 @@
+use super::finish::{Ending, finish, record_attempts};
 use super::head::rehead;
 use super::hold::let_go;
 use super::rows::{Expired, WorkOfTime};
@@ -37,6 +38,16 @@ pub async fn sweep(tx: &mut Tx, policy: &Policy, ids: &Ids) -> Result<Swept, Sto
         .bind(now)
         .fetch_one(conn)
         .await)?;
+    sweep_found(tx, policy, ids, &work).await
+}
+
+/// As [`sweep`], where somebody has looked already.
+pub(super) async fn sweep_found(
+    tx: &mut Tx,
+    policy: &Policy,
+    ids: &Ids,
+    work: &WorkOfTime,
+) -> Result<Swept, StoreError> {
     let mut swept = Swept::default();
     if work.due {
         swept.promoted = promote(tx, policy).await?;
@@ -71,8 +82,8 @@ async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
     Ok(promoted)
 }
 
-/// A message that had started counts an attempt and a crash, and waits as after any failure; one that had not goes back
-/// as it was: nothing of it ran.
+/// A message that had started counts an attempt and a crash, and waits as after any failure, but is given up after the
+/// policy's `max_crashes`; one that had not goes back as it was: nothing of it ran.
 async fn expire(
     tx: &mut Tx,
     policy: &Policy,
@@ -86,51 +97,55 @@ async fn expire(
         .bind(i64::from(policy.sweep_batch))
         .fetch_all(conn)
         .await)?;
-    let mut back = Vec::with_capacity(expired.len());
+    if expired.is_empty() {
+        // Another process is at it.
+        return Ok(());
+    }
+    let (mut back, mut ended, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
     for row in &expired {
         let (tenant, message) = (&row.tenant_id, &row.message_id);
+        let attempt = count(row.attempts).saturating_add(1);
+        if row.started {
+            let worker = Some(&row.worker_id);
+            attempts.push((tenant, message, row.fence, attempt, "crashed", LOST, worker));
+        }
+        if row.cancelling == 1 {
+            ended.push((tenant, message, Ending::Cancelled));
+            continue;
+        }
         if !row.started {
             back.push((tenant, message, "queued", 0, 0, None, None, None));
             continue;
         }
-        let attempt = count(row.attempts).saturating_add(1);
-        let most = count(row.max_attempts);
-        if let Some(wait) = backoff(&policy.retry, Retry::Backoff, attempt, most, ids)? {
-            let not_before = Some(now.plus(wait));
-            back.push((
-                tenant,
-                message,
-                "queued",
-                1,
-                1,
-                not_before,
-                Some(LOST),
-                None,
-            ));
+        let crashes = count(row.crashes).saturating_add(1);
+        let wait = if crashes >= policy.max_crashes {
+            None
         } else {
-            back.push((
-                tenant,
-                message,
-                "dead_letter",
-                1,
-                1,
-                None,
-                Some(LOST),
-                Some(now),
-            ));
+            let most = count(row.max_attempts);
+            backoff(&policy.retry, Retry::Backoff, attempt, most, ids)?
+        };
+        let error = Some(LOST);
+        if let Some(wait) = wait {
+            let not_before = Some(now.plus(wait));
+            back.push((tenant, message, "queued", 1, 1, not_before, error, None));
+        } else {
+            back.push((tenant, message, "dead_letter", 1, 1, None, error, Some(now)));
             swept.dead_lettered = swept.dead_lettered.saturating_add(1);
         }
     }
-    if back.is_empty() {
-        // Another process is at it.
-        return Ok(());
-    }
+    record_attempts(tx, &attempts).await?;
     put_back(tx, &back).await?;
+    finish(tx, &ended).await?;
     let conversations: Vec<_> = expired
         .iter()
         .map(|row| (&row.tenant_id, &row.conversation_id))
         .collect();
     rehead(tx, &conversations).await?;
+    if !ended.is_empty() {
+        tx.raise(Topic::Settled);
+        let cancelled = u64::try_from(ended.len()).unwrap_or(u64::MAX);
+        tx.tally(Tally::Settled(Outcome::Cancelled, cancelled));
+    }
     swept.expired = u64::try_from(expired.len()).unwrap_or(u64::MAX);
     tx.tally(Tally::Expired(swept.expired));
     if swept.dead_lettered > 0 {

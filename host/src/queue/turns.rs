@@ -1,21 +1,22 @@
 //! Whose turn it is: tenants one after another, so that none waits behind another's crowd.
 
-use super::rows::{Candidate, Turn};
+use super::rows::{Candidate, InTurn, Turn};
 use super::{batch, sql};
 use crate::domain::{ConversationId, Pool, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
-use sqlx::FromRow;
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
+use std::collections::HashMap;
 
-pub(super) async fn turn(
+/// What a claim begins with.
+pub(super) async fn look(
     tx: &mut Tx,
     pool: &Pool,
     worker_id: &WorkerId,
 ) -> Result<Turn, StoreError> {
-    Ok(on_tx!(tx, |conn| sqlx::query_as(sql::TURN)
+    let now = tx.now().await?;
+    Ok(on_tx!(tx, |conn| sqlx::query_as(sql::LOOK_BEFORE_CLAIM)
         .bind(pool)
         .bind(worker_id)
+        .bind(now)
         .fetch_one(conn)
         .await)?)
 }
@@ -33,36 +34,87 @@ pub(super) async fn take_turn(tx: &mut Tx, pool: &Pool, turn: &Turn) -> Result<(
     Ok(())
 }
 
-/// At most `most` tenants with something ready, the one after `last` first.
+/// At most `most` tenants with something ready, the one after `last` first. Each may have `in_flight` messages in
+/// flight, where it has no number of its own.
 pub(super) async fn tenants_in_turn(
     tx: &mut Tx,
     pool: &Pool,
     suspects: bool,
     last: &str,
     most: usize,
-) -> Result<Vec<TenantId>, StoreError> {
-    Ok(on_tx!(tx, |conn| sqlx::query_scalar(sql::TENANTS_IN_TURN)
+    in_flight: u32,
+) -> Result<Vec<InTurn>, StoreError> {
+    Ok(on_tx!(tx, |conn| sqlx::query_as(sql::TENANTS_IN_TURN)
         .bind(pool)
         .bind(i64::from(suspects))
         .bind(last)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(i64::from(in_flight))
         .fetch_all(conn)
         .await)?)
 }
 
-/// The first `share` ready conversations of each of `tenants`, in the order in which they take turns: the first of
+/// What one round of a claim may give to each tenant.
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    shares: Vec<(TenantId, usize)>,
+    /// The tenant behind which the next round goes on.
+    pub(super) last: Option<TenantId>,
+    /// A tenant was passed over: it has as much in flight as it may.
+    pub(super) crowded: bool,
+}
+
+impl Shares {
+    /// Equal parts of `wanted` among those with room, one each where there are more of them.
+    pub(super) fn of(tenants: &[InTurn], wanted: usize) -> Self {
+        let with_room = tenants.iter().filter(|tenant| tenant.room > 0).count();
+        let share = wanted.div_ceil(with_room.clamp(1, wanted.max(1)));
+        let mut shares = Self::default();
+        for tenant in tenants {
+            if shares.shares.len() == wanted {
+                break;
+            }
+            shares.last = Some(tenant.tenant_id.clone());
+            match usize::try_from(tenant.room) {
+                Ok(room) if room > 0 => {
+                    let share = share.min(room);
+                    shares.shares.push((tenant.tenant_id.clone(), share));
+                }
+                _ => shares.crowded = true,
+            }
+        }
+        shares
+    }
+
+    /// Whether a tenant that gave all it was asked for may have more.
+    pub(super) fn left(&self, found: &[Candidate]) -> bool {
+        self.shares.iter().any(|(tenant, share)| {
+            let found = found.iter().filter(|row| row.tenant_id == *tenant);
+            found.count() >= *share
+        })
+    }
+}
+
+/// The first ready conversations of each tenant, as many as its share, in the order in which they take turns: the first of
 /// each tenant, then the second of each, and so on.
 pub(super) async fn candidates(
     tx: &mut Tx,
     pool: &Pool,
     suspects: bool,
-    tenants: &[TenantId],
-    share: usize,
+    Shares { shares, .. }: &Shares,
 ) -> Result<Vec<Candidate>, StoreError> {
-    let tenants = batch(tenants)?;
+    if shares.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = batch(shares)?;
     if tx.is_shared() {
         let ready: Vec<(TenantId, ConversationId)> =
-            heads(tx, sql::LOCK_READY, tenants, pool, suspects, share).await?;
+            on_tx!(tx, |conn| sqlx::query_as(sql::LOCK_READY)
+                .bind(rows)
+                .bind(pool)
+                .bind(i64::from(suspects))
+                .fetch_all(conn)
+                .await)?;
         let ready = batch(&ready)?;
         let rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS_OF)
             .bind(ready)
@@ -70,28 +122,27 @@ pub(super) async fn candidates(
             .await)?;
         return Ok(dealt(rows));
     }
-    let rows = heads(tx, sql::HEADS, tenants, pool, suspects, share).await?;
-    Ok(dealt(rows))
-}
-
-async fn heads<R>(
-    tx: &mut Tx,
-    statement: &'static str,
-    tenants: String,
-    pool: &Pool,
-    suspects: bool,
-    share: usize,
-) -> Result<Vec<R>, StoreError>
-where
-    R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
-{
-    Ok(on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(tenants)
+    // All have the same share but for those with less room: what is over that is left where it is.
+    let most = shares.iter().map(|(_, share)| *share).max().unwrap_or(0);
+    let mut rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS)
+        .bind(rows)
         .bind(pool)
         .bind(i64::from(suspects))
-        .bind(i64::try_from(share).unwrap_or(i64::MAX))
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .fetch_all(conn)
-        .await)?)
+        .await)?;
+    let mut left: HashMap<&TenantId, usize> = shares
+        .iter()
+        .map(|(tenant, share)| (tenant, *share))
+        .collect();
+    rows.retain(|row| match left.get_mut(&row.tenant_id) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    });
+    Ok(dealt(rows))
 }
 
 /// Rows that come tenant by tenant, dealt out in turns.

@@ -6,15 +6,15 @@ use super::claims::Claiming;
 use super::link::{Link, LinkError};
 use crate::clock::Ids;
 use crate::control::requests::{
-    CompleteRequest, FailAnswer, FailRequest, HeartbeatAnswer, HeartbeatRequest,
-    KeyValueDeleteRequest, KeyValueGetAnswer, KeyValueGetRequest, KeyValueListRequest,
-    KeyValueSetAnswer, KeyValueSetRequest, LeaseRequest, MemoryReadAnswer, MemoryReadRequest,
-    MemorySearchAnswer, MemorySearchRequest, RegisterRequest, Registration, ReleaseLaneRequest,
-    SettleDeliveryAnswer, SettleDeliveryRequest, SnapshotRequest,
+    CompleteAllAnswer, CompleteAllRequest, CompleteRequest, CompleteResult, FailAnswer,
+    FailRequest, HeartbeatAnswer, HeartbeatRequest, KeyValueDeleteRequest, KeyValueGetAnswer,
+    KeyValueGetRequest, KeyValueListRequest, KeyValueSetAnswer, KeyValueSetRequest, LeaseRequest,
+    MemoryReadAnswer, MemoryReadRequest, MemorySearchAnswer, MemorySearchRequest, RegisterRequest,
+    Registration, ReleaseLaneRequest, SettleDeliveryAnswer, SettleDeliveryRequest, SnapshotRequest,
 };
 use crate::control::{
     Beat, ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane,
-    DeliveryBatch, DeliveryRequest, Failure, LaneLease, Sent, Settled,
+    DeliveryBatch, DeliveryRequest, Failure, Heartbeat, HeldLease, LaneLease, Sent, Settled,
 };
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
@@ -208,20 +208,52 @@ impl ControlPlane for Remote {
         &self,
         worker: &WorkerId,
         _pool: &Pool,
-        leases: &[Lease],
-    ) -> Result<Vec<Beat>, ControlError> {
+        leases: &[HeldLease],
+    ) -> Result<Heartbeat, ControlError> {
+        let started = (0..).zip(leases).filter(|(_, held)| held.started);
         let request = HeartbeatRequest {
             worker_id: worker.clone(),
-            leases: leases.to_vec(),
+            leases: leases.iter().map(|held| held.lease.clone()).collect(),
+            started: started.map(|(place, _)| place).collect(),
         };
         let answer: HeartbeatAnswer = self.link().ask("/v1/worker/heartbeat", &request).await?;
-        Ok(answer.beats)
+        let HeartbeatAnswer {
+            beats,
+            cancelled,
+            drain,
+        } = answer;
+        let beats = (0..).zip(beats).map(|(place, beat)| match beat {
+            Beat::Extended(lease_for) if cancelled.contains(&place) => Beat::Cancel(lease_for),
+            beat => beat,
+        });
+        let beats = beats.collect();
+        Ok(Heartbeat { beats, drain })
     }
 
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError> {
         let lease = lease.clone();
         let request = CompleteRequest { lease, completion };
         self.link().tell("/v1/worker/complete", &request).await
+    }
+
+    async fn complete_all(
+        &self,
+        completions: Vec<(Lease, Completion)>,
+    ) -> Result<Vec<Result<(), ControlError>>, ControlError> {
+        let completions = completions.into_iter();
+        let request = CompleteAllRequest {
+            completions: completions
+                .map(|(lease, completion)| CompleteRequest { lease, completion })
+                .collect(),
+        };
+        let answer: CompleteAllAnswer =
+            self.link().ask("/v1/worker/complete-all", &request).await?;
+        let results = answer.results.into_iter().map(|result| match result {
+            CompleteResult::Settled => Ok(()),
+            CompleteResult::LeaseLost => Err(ControlError::LeaseLost),
+            CompleteResult::Refused(reason) => Err(ControlError::Refused(reason)),
+        });
+        Ok(results.collect())
     }
 
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<Settled, ControlError> {

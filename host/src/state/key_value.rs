@@ -9,7 +9,7 @@
 //! changes nothing, whatever others have written since. Records go with the message's settlement.
 
 use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, Lease, Timestamp};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::store::{Sql, StoreError, Tx, on_tx};
 use crate::telemetry::{Pruned, Tally};
 
 /// Why a write did not happen.
@@ -193,16 +193,31 @@ async fn record(tx: &mut Tx, lease: &Lease, call: &str, version: i64) -> Result<
     Ok(())
 }
 
-/// The message is settled: no call of its turn comes again.
+/// The messages are settled: no call of their turns comes again.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn forget_calls(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    const SQL: &str = "DELETE FROM key_value_calls WHERE tenant_id = $1 AND message_id = $2";
+pub async fn forget_calls(tx: &mut Tx, leases: &[&Lease]) -> Result<(), StoreError> {
+    const SQL: Sql = Sql {
+        sqlite: "
+        DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
+            SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)",
+        postgres: "
+        DELETE FROM key_value_calls k USING json_array_elements($1::json) j
+        WHERE k.tenant_id = j.value ->> 0 AND k.message_id = j.value ->> 1",
+    };
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = leases
+        .iter()
+        .map(|lease| (&lease.tenant_id, &lease.message_id))
+        .collect();
+    let rows = serde_json::to_string(&rows).map_err(StoreError::corrupt("calls"))?;
+    let statement = tx.sql(SQL);
     on_tx!(tx, |conn| {
-        sqlx::query(SQL)
-            .bind(&lease.tenant_id)
-            .bind(&lease.message_id)
+        sqlx::query(statement)
+            .bind(rows)
             .execute(conn)
             .await
             .map(drop)
@@ -210,7 +225,7 @@ pub async fn forget_calls(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Forget the calls of messages that are settled and did not come by their settlement: those that a sweep gave up.
+/// Forget the calls of messages that have finished and did not do so by their own turns: those that were cancelled.
 /// At most of `most` messages; answers how many writes were forgotten. Walks the calls of messages in flight.
 ///
 /// # Errors
@@ -219,8 +234,8 @@ pub async fn prune_calls(tx: &mut Tx, most: u32) -> Result<u64, StoreError> {
     const SQL: &str = "
         DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
             SELECT DISTINCT c.tenant_id, c.message_id FROM key_value_calls c
-            JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
-            WHERE m.status = 'done' LIMIT $1)";
+            LEFT JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
+            WHERE m.message_id IS NULL LIMIT $1)";
     let pruned = on_tx!(tx, |conn| sqlx::query(SQL)
         .bind(i64::from(most))
         .execute(conn)

@@ -34,6 +34,8 @@ pub enum Outcome {
     Held,
     /// Put back by a worker that stops.
     GivenBack,
+    /// Cancelled by whoever sent it.
+    Cancelled,
 }
 
 /// What became of a try to deliver.
@@ -56,6 +58,8 @@ pub enum Pruned {
     Snapshots,
     /// Key-value calls of settled messages.
     KeyValueCalls,
+    /// Finished messages.
+    Messages,
 }
 
 type Words = &'static [(&'static str, &'static str)];
@@ -84,6 +88,7 @@ impl Outcome {
             Self::DeadLettered => &[("outcome", "dead_letter")],
             Self::Held => &[("outcome", "held")],
             Self::GivenBack => &[("outcome", "given_back")],
+            Self::Cancelled => &[("outcome", "cancelled")],
         }
     }
 }
@@ -104,6 +109,7 @@ impl Pruned {
             Self::Workers => &[("kind", "workers")],
             Self::Snapshots => &[("kind", "snapshots")],
             Self::KeyValueCalls => &[("kind", "key_value_calls")],
+            Self::Messages => &[("kind", "messages")],
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a worker has in flight.
 
+use crate::control::HeldLease;
 use crate::domain::Lease;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ struct Turns {
 #[derive(Debug)]
 struct Running {
     lease: Lease,
+    started: bool,
     cancel: CancellationToken,
 }
 
@@ -45,6 +47,7 @@ impl Flight {
             number,
             Running {
                 lease,
+                started: false,
                 cancel: cancel.clone(),
             },
         );
@@ -56,12 +59,22 @@ impl Flight {
     }
 
     /// The running turns, to be named in a heartbeat.
-    pub(super) fn leases(&self) -> Vec<(u64, Lease)> {
+    pub(super) fn leases(&self) -> Vec<(u64, HeldLease)> {
         self.turns()
             .running
             .iter()
-            .map(|(number, turn)| (*number, turn.lease.clone()))
+            .map(|(number, turn)| {
+                let (lease, started) = (turn.lease.clone(), turn.started);
+                (*number, HeldLease { lease, started })
+            })
             .collect()
+    }
+
+    /// The turn runs.
+    fn started(&self, number: u64) {
+        if let Some(turn) = self.turns().running.get_mut(&number) {
+            turn.started = true;
+        }
     }
 
     /// Stop one turn.
@@ -76,6 +89,13 @@ impl Flight {
         for turn in self.turns().running.values() {
             turn.cancel.cancel();
         }
+    }
+}
+
+impl Boarded {
+    /// Its components are about to run: from now on heartbeats say so.
+    pub(super) fn started(&self) {
+        self.flight.started(self.number);
     }
 }
 

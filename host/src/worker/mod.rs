@@ -112,7 +112,7 @@ impl Worker {
     /// mistake in this program, it cancels `stop` itself: half a worker is worse than none.
     pub async fn run(&self, stop: CancellationToken) {
         let (turns_ended, drained) = (CancellationToken::new(), CancellationToken::new());
-        let heartbeats = self.clone().heartbeats(drained.clone());
+        let heartbeats = self.clone().heartbeats(stop.clone(), drained.clone());
         let heartbeats = tokio::spawn(watched(heartbeats, stop.clone()));
         let deliveries = self.clone().deliveries(stop.clone(), turns_ended.clone());
         let deliveries = tokio::spawn(watched(deliveries, stop.clone()));

@@ -65,6 +65,7 @@ impl Worker {
             .run_until_cancelled(self.prepare(lease, boarded));
         match prepared.await.unwrap_or(Err(End::GiveBack)) {
             Ok((engine, input)) => {
+                boarded.started();
                 tracing::info!(attempt = input.attempt, "turn started");
                 let note = input.memory_note.clone();
                 let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
@@ -236,6 +237,8 @@ fn completion(overlay: Overlay, note: DocumentPath, receipts: Vec<Receipt>) -> C
         memory_note,
         kv,
         receipts,
+        // No engine asks for any: the contract has no way to.
+        follow_ups: Vec::new(),
     }
 }
 

@@ -58,6 +58,10 @@ impl Worker {
                 return false;
             }
         };
+        if claimed.drain {
+            tracing::info!("told to drain: this worker finishes what it has, and ends");
+            stop.cancel();
+        }
         let alone = claimed.turns.iter().any(|turn| turn.alone);
         for turn in claimed.turns {
             self.spawn(running, turn);

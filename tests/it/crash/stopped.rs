@@ -54,7 +54,15 @@ async fn messages(site: &Site) -> Vec<(String, i64, i64)> {
     let pool = sqlx::SqlitePool::connect(&url)
         .await
         .expect("the site's database");
-    sqlx::query_as("SELECT status, attempts, crashes FROM message_queue ORDER BY seq")
+    let sql = "
+        SELECT status, attempts, crashes FROM (
+            SELECT m.seq, CASE WHEN c.message_id = m.message_id THEN 'processing' ELSE m.status END AS status, m.attempts,
+                m.crashes
+            FROM message_queue m
+            JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
+            UNION ALL SELECT seq, outcome, attempts, crashes FROM finished_messages
+        ) ORDER BY seq";
+    sqlx::query_as(sql)
         .fetch_all(&pool)
         .await
         .expect("the messages")

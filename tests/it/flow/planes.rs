@@ -112,8 +112,8 @@ async fn two_control_planes_settle_each_message_once_and_in_order_under_one_lead
     assert_eq!(leader(&one).await, None, "both have given the lead up");
     let all = i64::try_from(messages.len()).expect("a few");
     for (what, sql, expected) in [
-        ("messages done", "SELECT count(*) FROM message_queue WHERE status = 'done'", all),
-        ("failed attempts", "SELECT count(*) FROM message_queue WHERE attempts > 0", 0),
+        ("messages done", "SELECT count(*) FROM finished_messages WHERE outcome = 'done'", all),
+        ("failed attempts", "SELECT count(*) FROM finished_messages WHERE attempts > 0", 0),
         ("turns", "SELECT count(*) FROM receipts", all),
         ("replies", "SELECT count(*) FROM outbox", all),
         ("messages in histories", "SELECT count(*) FROM conversation_messages WHERE role = 'user'", all),
@@ -122,8 +122,8 @@ async fn two_control_planes_settle_each_message_once_and_in_order_under_one_lead
             "SELECT count(*) FROM conversation_messages a
              JOIN conversation_messages b ON b.tenant_id = a.tenant_id AND b.conversation_id = a.conversation_id
                 AND b.position > a.position
-             JOIN message_queue first ON first.tenant_id = a.tenant_id AND first.message_id = a.message_id
-             JOIN message_queue second ON second.tenant_id = b.tenant_id AND second.message_id = b.message_id
+             JOIN finished_messages first ON first.tenant_id = a.tenant_id AND first.message_id = a.message_id
+             JOIN finished_messages second ON second.tenant_id = b.tenant_id AND second.message_id = b.message_id
              WHERE first.seq > second.seq",
             0,
         ),

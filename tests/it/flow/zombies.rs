@@ -1,6 +1,8 @@
 //! A worker that lost its lease, and does not know.
 
-use agent_factory::control::{ClaimRequest, Completion, ControlError, ControlPlane, Failure};
+use agent_factory::control::{
+    ClaimRequest, Completion, ControlError, ControlPlane, Failure, HeldLease,
+};
 use agent_factory::domain::{KvOwner, KvScope, Lease, Pool, Reply, Timestamp};
 use agent_factory::queue::MessageState;
 use agent_factory_tests::built;
@@ -80,8 +82,13 @@ async fn can_do_nothing(control: &dyn ControlPlane, lease: &Lease) {
     );
     lost(control.give_back(lease).await);
     let worker = "zombie".parse().expect("a worker id");
-    let beats = control.heartbeat(&worker, &lease.pool, std::slice::from_ref(lease));
-    let beats = beats.await.expect("an answer");
+    let lease = HeldLease {
+        lease: lease.clone(),
+        started: true,
+    };
+    let pool = lease.lease.pool.clone();
+    let beats = control.heartbeat(&worker, &pool, std::slice::from_ref(&lease));
+    let beats = beats.await.expect("an answer").beats;
     assert_eq!(beats, [agent_factory::control::Beat::Lost]);
 }
 

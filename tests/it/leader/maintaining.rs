@@ -28,6 +28,7 @@ fn maintenance(test: &TestDatabase, batch: u32) -> Maintenance {
         batch,
         workers: HOUR,
         snapshots: HOUR,
+        finished: HOUR,
         queue,
         outbox,
     };
@@ -126,8 +127,7 @@ store_cases! {
             })).await;
             stored.unwrap();
         }
-        queue.test.execute("UPDATE message_queue SET status = 'done', finished_at = 1
-            WHERE conversation_id = 'one'").await;
+        queue.cancel(&lost).await;
         // A redrive runs the same turn again.
         queue.test.execute("UPDATE message_queue SET status = 'dead_letter', finished_at = 1
             WHERE conversation_id = 'three'").await;

@@ -2,11 +2,11 @@
 
 use agent_factory::domain::{AgentKey, Lease, MessageId, Pool, TenantId, Timestamp, WorkerId};
 use agent_factory::queue::{
-    self, Batch, Beat, ClaimRequest, Claimed, Enqueue, EnqueueError, Enqueued, FailOutcome,
-    LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats, Retry, RetryPolicy,
-    Scope, Settled, Started, Swept,
+    self, Batch, Beat, Cancelled, ClaimRequest, Claimed, Enqueue, EnqueueError, Enqueued,
+    FailOutcome, Heartbeat, LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats,
+    Retry, RetryPolicy, Scope, Settled, Started, Swept,
 };
-use agent_factory::store::{Db, StoreError, Topic};
+use agent_factory::store::{Db, StoreError, Topic, Tx, Work};
 use agent_factory_tests::database::{TestDatabase, conversation, payload};
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub(crate) fn policy() -> Policy {
     Policy {
         default_priority: Priority::default(),
         max_attempts: 3,
+        max_crashes: 3,
+        tenant_in_flight: 1000,
         retry: RetryPolicy {
             jitter_ratio: 0.0,
             ..RetryPolicy::default()
@@ -76,6 +78,44 @@ impl Driver {
                 Box::pin(async move { queue::enqueue(tx, &policy, &message, id).await })
             })
             .await
+    }
+
+    /// All in one transaction.
+    pub(crate) async fn enqueue_all(
+        &self,
+        messages: Vec<Enqueue>,
+    ) -> Vec<Result<Enqueued, EnqueueError>> {
+        let policy = self.policy.clone();
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|message| (message, self.test.ids.message().unwrap()))
+            .collect();
+        self.db()
+            .write(move |tx| {
+                Box::pin(async move { queue::enqueue_all(tx, &policy, &messages).await })
+            })
+            .await
+            .map_err(|error: StoreError| error)
+            .unwrap()
+    }
+
+    /// All in one transaction.
+    pub(crate) async fn complete_all(&self, leases: &[Lease]) -> Vec<Result<Settled, LeaseError>> {
+        let leases = leases.to_vec();
+        self.db()
+            .write(move |tx| Box::pin(async move { queue::complete_all(tx, &leases).await }))
+            .await
+            .map_err(|error: StoreError| error)
+            .unwrap()
+    }
+
+    /// Whatever else the queue does, in a transaction of its own.
+    pub(crate) async fn write<T, F>(&self, work: F) -> T
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T, StoreError> + Send + 'static,
+    {
+        self.db().write(work).await.unwrap()
     }
 
     pub(crate) async fn enqueue_as(&self, message: Enqueue) -> MessageId {
@@ -143,7 +183,13 @@ impl Driver {
     }
 
     pub(crate) async fn beat_all(&self, leases: &[Lease]) -> Vec<Beat> {
-        let (policy, leases) = (self.policy.clone(), leases.to_vec());
+        let leases = leases.iter().map(|lease| (lease.clone(), false)).collect();
+        self.heartbeat(leases).await.beats
+    }
+
+    /// With each lease, whether its turn runs.
+    pub(crate) async fn heartbeat(&self, leases: Vec<(Lease, bool)>) -> Heartbeat {
+        let policy = self.policy.clone();
         self.db()
             .write(move |tx| {
                 Box::pin(async move {
@@ -211,6 +257,15 @@ impl Driver {
         self.db()
             .write(move |tx| Box::pin(async move { queue::sweep(tx, &policy, &ids).await }))
             .await
+            .unwrap()
+    }
+
+    pub(crate) async fn cancel(&self, message: &MessageId) -> Cancelled {
+        let message = message.clone();
+        self.db()
+            .write(move |tx| Box::pin(async move { queue::cancel(tx, &acme(), &message).await }))
+            .await
+            .map_err(|error: StoreError| error)
             .unwrap()
     }
 

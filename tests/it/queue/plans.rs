@@ -9,25 +9,35 @@ use agent_factory_tests::store_cases;
 /// Every statement of the two queues that runs while work goes on.
 fn hot() -> Vec<(&'static str, Sql)> {
     vec![
-        ("look before enqueue", sql::LOOK_BEFORE_ENQUEUE.into()),
+        ("look before enqueue", sql::LOOK_BEFORE_ENQUEUE),
+        ("give up sources", sql::GIVE_UP_SOURCES),
         ("rehead", sql::REHEAD),
         ("look for work of time", sql::LOOK_FOR_WORK_OF_TIME.into()),
         ("promote", sql::PROMOTE),
         ("expired", sql::EXPIRED),
         ("resuming", sql::RESUMING),
         ("held conversations", sql::HELD_CONVERSATIONS),
-        ("turn", sql::TURN.into()),
+        ("look before claim", sql::LOOK_BEFORE_CLAIM.into()),
         ("tenants in turn", sql::TENANTS_IN_TURN.into()),
         ("heads", sql::HEADS.into()),
         ("lease", sql::LEASE),
-        ("begin processing", sql::BEGIN_PROCESSING),
+        ("look", sql::LOOK),
         ("lock", sql::LOCK),
         ("leases", sql::LEASES),
         ("extend", sql::EXTEND),
-        ("complete", sql::COMPLETE.into()),
+        ("payloads", sql::PAYLOADS),
+        ("started", sql::STARTED),
+        ("finish", sql::FINISH),
+        ("completed before", sql::COMPLETED_BEFORE),
         ("put back", sql::PUT_BACK),
         ("message status", sql::MESSAGE_STATUS.into()),
+        ("finished status", sql::FINISHED_STATUS.into()),
         ("stats of tenant", sql::STATS_OF_TENANT.into()),
+        ("lock conversations", sql::LOCK_CONVERSATIONS),
+        ("dead letters to replay", sql::DEAD_LETTERS_TO_REPLAY.into()),
+        ("dead letters in order", sql::DEAD_LETTERS_IN_ORDER),
+        ("last places", sql::TAKE_LAST_PLACES),
+        ("finished before", sql::FINISHED_BEFORE.into()),
         ("lane look", outbox::sql::LOOK_FOR_WORK_OF_TIME.into()),
         ("lane promote", outbox::sql::PROMOTE),
         ("lane expired", outbox::sql::EXPIRED),
@@ -87,7 +97,7 @@ async fn no_statement_of_the_daily_work_walks_a_table_of_postgresql() {
         assert!(!plan.contains("Seq Scan"), "{name}:\n{plan}");
     }
     let plan = test.generic_plan(sql::LOCK_READY).await;
-    let condition = "(pool = $2) AND (suspect = $3) AND (tenant_id = j.tenant_id)";
+    let condition = "(pool = $2) AND (suspect = $3) AND (tenant_id = (j.value ->> 0))";
     assert!(
         plan.contains("conversations_ready") && plan.contains(condition),
         "{plan}"

@@ -2,13 +2,14 @@
 
 use agent_factory::control::{
     Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, Failure,
-    LaneLease, Sent, Settled,
+    FollowUp, LaneLease, Sent, Settled,
 };
 use agent_factory::domain::{
     Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
     KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
     Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
 };
+use agent_factory::queue::Priority;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -179,10 +180,15 @@ prop_compose! {
         note in any::<bool>(),
         kv in prop::collection::vec(write(), 0..3),
         receipts in prop::collection::vec(receipt(), 0..3),
+        late in prop::collection::vec((any::<String>(), prop::option::of(duration())), 0..2),
     ) -> Completion {
         let memory_note = note.then(|| "memory/2026-01-01.md".parse().expect("a path"));
         let reply = reply.map(|(text, files)| Reply { text, files });
-        Completion { history, reply, memory, memory_note, kv, receipts }
+        let follow_ups = late.into_iter().map(|(text, after)| {
+            let priority = after.map(|_| Priority::clamped(7));
+            FollowUp { text, after, priority }
+        }).collect();
+        Completion { history, reply, memory, memory_note, kv, receipts, follow_ups }
     }
 }
 
@@ -225,7 +231,7 @@ proptest! {
     fn claims_and_leases_survive_the_way(lease in lease(), lease_for in duration(), alone: bool, id: [u8; 16]) {
         through(&lease);
         let turns = vec![ClaimedTurn { lease, lease_for, alone }];
-        through(&Claims { turns, suspects_waiting: alone });
+        through(&Claims { turns, suspects_waiting: alone, drain: alone, crowded: false });
         through(&Beat::Extended(lease_for));
         through(&Beat::Lost);
         through(&ClaimRequest {

@@ -1,7 +1,7 @@
 //! A worker's token opens one pool, whatever the worker says.
 
 use super::{asking, claim, factory};
-use agent_factory::control::{Beat, Completion, ControlError, ControlPlane, Failure};
+use agent_factory::control::{Beat, Completion, ControlError, ControlPlane, Failure, HeldLease};
 use agent_factory::domain::{KvOwner, KvScope, Lease};
 use agent_factory_tests::remote::{Remote, join, token};
 use tokio_util::sync::CancellationToken;
@@ -40,8 +40,13 @@ async fn is_no_lease_to(control: &dyn ControlPlane, lease: &Lease) {
     lost(control.fail(lease, failure).await);
     lost(control.give_back(lease).await);
     let worker = "thief".parse().expect("a worker id");
-    let beats = control.heartbeat(&worker, &lease.pool, std::slice::from_ref(lease));
-    assert_eq!(beats.await.expect("an answer"), [Beat::Lost]);
+    let lease = HeldLease {
+        lease: lease.clone(),
+        started: true,
+    };
+    let pool = lease.lease.pool.clone();
+    let beats = control.heartbeat(&worker, &pool, std::slice::from_ref(&lease));
+    assert_eq!(beats.await.expect("an answer").beats, [Beat::Lost]);
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 pub fn settling_routes(api: &Api) -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(turns::worker_complete))
+        .routes(routes!(turns::worker_complete_all))
         .routes(routes!(turns::worker_fail))
         .layer(DefaultBodyLimit::max(completion_bytes_max(
             &api.config.limits,

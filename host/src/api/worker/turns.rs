@@ -2,12 +2,16 @@
 
 use crate::api::{Api, ApiError, Json, PoolWorker};
 use crate::control::requests::{
-    CompleteRequest, FailAnswer, FailRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest,
-    SnapshotRequest,
+    CompleteAllAnswer, CompleteAllRequest, CompleteRequest, CompleteResult, FailAnswer,
+    FailRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest, SnapshotRequest,
 };
+use crate::control::{Beat, ControlError, Heartbeat, HeldLease};
 use crate::hydration::{Bundle, Snapshot};
 use axum::extract::State;
 use axum::http::StatusCode;
+
+/// The most of one [`worker_complete_all`].
+const COMPLETIONS_MAX: usize = 256;
 
 /// Mark the message as started, and get what its turn needs. May be repeated.
 #[utoipa::path(
@@ -63,14 +67,34 @@ pub(super) async fn worker_heartbeat(
     PoolWorker { pool, .. }: PoolWorker,
     Json(HeartbeatRequest {
         worker_id,
-        mut leases,
+        leases,
+        started,
     }): Json<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
-    for lease in &mut leases {
-        lease.pool = pool.clone();
-    }
-    let beats = api.control.heartbeat(&worker_id, &pool, &leases).await?;
-    Ok(Json(HeartbeatAnswer { beats }))
+    let leases: Vec<_> = (0..)
+        .zip(leases)
+        .map(|(place, mut lease)| {
+            lease.pool = pool.clone();
+            let started = started.contains(&place);
+            HeldLease { lease, started }
+        })
+        .collect();
+    let Heartbeat { beats, drain } = api.control.heartbeat(&worker_id, &pool, &leases).await?;
+    let mut cancelled = Vec::new();
+    // A worker that knows of no cancellation reads a lease that goes on.
+    let beats = (0..).zip(beats).map(|(place, beat)| match beat {
+        Beat::Cancel(lease_for) => {
+            cancelled.push(place);
+            Beat::Extended(lease_for)
+        }
+        beat => beat,
+    });
+    let beats = beats.collect();
+    Ok(Json(HeartbeatAnswer {
+        beats,
+        cancelled,
+        drain,
+    }))
 }
 
 /// Settle the message and store all its turn did, at once. A repeat succeeds and changes nothing.
@@ -92,6 +116,40 @@ pub(super) async fn worker_complete(
     let CompleteRequest { lease, completion } = request;
     api.control.complete(&lease, completion).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Settle many messages at once, each as `workerComplete` does: one that is lost or refused stands in no other's way.
+#[utoipa::path(
+    post, path = "/v1/worker/complete-all", operation_id = "workerCompleteAll", tag = "worker",
+    security(("bearer" = ["worker"])),
+    request_body = CompleteAllRequest,
+    responses((status = 200, description = "What became of each, in their order.", body = CompleteAllAnswer))
+)]
+pub(super) async fn worker_complete_all(
+    State(api): State<Api>,
+    PoolWorker { pool, .. }: PoolWorker,
+    Json(CompleteAllRequest { completions }): Json<CompleteAllRequest>,
+) -> Result<Json<CompleteAllAnswer>, ApiError> {
+    if completions.len() > COMPLETIONS_MAX {
+        return Err(ApiError::Invalid(format!(
+            "completions must be at most {COMPLETIONS_MAX}"
+        )));
+    }
+    let completions = completions.into_iter().map(|mut request| {
+        request.lease.pool = pool.clone();
+        (request.lease, request.completion)
+    });
+    let settled = api.control.complete_all(completions.collect()).await?;
+    let mut results = Vec::with_capacity(settled.len());
+    for settled in settled {
+        results.push(match settled {
+            Ok(()) => CompleteResult::Settled,
+            Err(ControlError::LeaseLost) => CompleteResult::LeaseLost,
+            Err(ControlError::Refused(reason)) => CompleteResult::Refused(reason),
+            Err(error @ ControlError::Unavailable(_)) => return Err(error.into()),
+        });
+    }
+    Ok(Json(CompleteAllAnswer { results }))
 }
 
 /// Say that the turn did not succeed, and what should happen next.

@@ -47,7 +47,7 @@ impl LocalControl {
         let mut waiting = self.waiting(Topic::Outbox, request.wait);
         loop {
             let lanes = self.claim_lanes_once(asked.clone()).await?;
-            if lanes.is_empty() && self.look_again(&mut waiting).await? {
+            if lanes.is_empty() && self.look_again(&mut waiting, false).await? {
                 continue;
             }
             let mut batches = Vec::with_capacity(lanes.len());

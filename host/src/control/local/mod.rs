@@ -9,8 +9,8 @@ mod settle;
 mod turns;
 
 use super::{
-    Beat, ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane,
-    DeliveryBatch, DeliveryRequest, Failure, LaneLease, Sent, Settled,
+    ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane, DeliveryBatch,
+    DeliveryRequest, Failure, Heartbeat, HeldLease, LaneLease, Sent, Settled,
 };
 use crate::clock::Ids;
 use crate::domain::{
@@ -86,13 +86,19 @@ impl LocalControl {
     ///
     /// The listener hears of what this process commits. What others commit, and what falls due by itself, is found by
     /// looking again: at the latest after `policies.poll`, earlier where the database knows of an earlier moment.
-    async fn look_again(&self, waiting: &mut Waiting) -> Result<bool, ControlError> {
+    /// `soon`: something is held up by what raises no signal when it ends.
+    async fn look_again(&self, waiting: &mut Waiting, soon: bool) -> Result<bool, ControlError> {
         let left = waiting.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || self.closing.is_cancelled() {
             return Ok(false);
         }
         let due = self.next_change(waiting.topic).await?.unwrap_or(left);
-        let longest = left.min(self.policies.poll).min(due.max(SHORTEST_WAIT));
+        let poll = if soon {
+            SOON.min(self.policies.poll)
+        } else {
+            self.policies.poll
+        };
+        let longest = left.min(poll).min(due.max(SHORTEST_WAIT));
         self.closing
             .run_until_cancelled(waiting.listener.changed(longest))
             .await;
@@ -135,6 +141,9 @@ const fn word<T>(done: &Result<T, ControlError>) -> &'static str {
 
 /// A claim that finds what was due gone looks again no sooner than this.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// A claim that tenants at their bounds had nothing for looks again after this.
+const SOON: Duration = Duration::from_millis(50);
 
 /// A claim that has found nothing so far.
 struct Waiting {
@@ -241,8 +250,8 @@ impl ControlPlane for LocalControl {
         &self,
         worker: &WorkerId,
         pool: &Pool,
-        leases: &[Lease],
-    ) -> Result<Vec<Beat>, ControlError> {
+        leases: &[HeldLease],
+    ) -> Result<Heartbeat, ControlError> {
         self.prolong(worker.clone(), pool.clone(), leases.to_vec())
             .await
     }
@@ -250,6 +259,17 @@ impl ControlPlane for LocalControl {
     async fn complete(&self, lease: &Lease, completion: Completion) -> Result<(), ControlError> {
         let doing = self.store_completion(lease.clone(), completion);
         self.traced("complete", &lease.trace_id, doing).await
+    }
+
+    async fn complete_all(
+        &self,
+        completions: Vec<(Lease, Completion)>,
+    ) -> Result<Vec<Result<(), ControlError>>, ControlError> {
+        let began = Instant::now();
+        let done = self.store_completions(completions).await;
+        let metrics = self.db.metrics();
+        metrics.control("complete_all", word(&done), began.elapsed());
+        done
     }
 
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<Settled, ControlError> {

@@ -1,12 +1,21 @@
-//! The end of a turn, in one transaction.
+//! The ends of turns, each with all it did in one transaction.
 
 use super::LocalControl;
-use crate::control::{Completion, ControlError, Failure, Settled};
-use crate::domain::{Channel, HistoryMessage, Lease, Part, Reply, Role};
+use crate::clock::Ids;
+use crate::control::{Completion, ControlError, FOLLOW_UPS_MAX, Failure, FollowUp, Settled};
+use crate::domain::{Channel, HistoryMessage, Lease, Part, Payload, Reply, Role};
 use crate::outbox::{self, OutboxItem};
-use crate::queue::{self, FailOutcome, LeaseError, Retry};
+use crate::queue::{self, Enqueue, FailOutcome, LeaseError, Retry};
 use crate::reply::{TELEGRAM_UTF16_MAX, chunks};
 use crate::state::{history, key_value, memory, receipts};
+use crate::store::{StoreError, Tx};
+use std::time::Duration;
+
+/// Where a follow-up came from.
+const FOLLOW_UP: &str = "follow-up";
+
+/// How far ahead a follow-up may be.
+const LATEST_FOLLOW_UP: Duration = Duration::from_hours(366 * 24);
 
 impl LocalControl {
     /// Settle the message; store its history, its reply, and all else the turn did.
@@ -15,51 +24,44 @@ impl LocalControl {
         lease: Lease,
         completion: Completion,
     ) -> Result<(), ControlError> {
-        if completion
-            .memory_note
-            .as_ref()
-            .is_some_and(|note| !note.is_memory())
-        {
-            return Err(ControlError::Refused(
-                "a turn appends to memory documents only".to_owned(),
-            ));
-        }
-        let ids = self.ids.clone();
-        self.leased(move |tx| {
-            Box::pin(async move {
-                let settled = queue::complete(tx, &lease).await?;
-                if settled == queue::Settled::AlreadySettled {
-                    return Ok(());
-                }
-                let payload = queue::payload(tx, &lease).await?;
-                let now = tx.now().await?;
-                let Completion {
-                    history: appended,
-                    reply,
-                    memory: remembered,
-                    kv,
-                    ..
-                } = &completion;
-                let mut messages = Vec::with_capacity(appended.len() + 1);
-                messages.push(HistoryMessage {
-                    role: Role::User,
-                    parts: vec![Part::Text(payload.message_text.clone())],
-                    at: Some(now),
-                });
-                messages.extend_from_slice(appended);
-                history::append(tx, &lease, now, &messages).await?;
-                key_value::forget_calls(tx, &lease).await?;
-                key_value::store_conversation(tx, &lease, now, kv).await?;
-                if let Some(note) = &completion.memory_note {
-                    memory::append(tx, &lease, now, note, remembered).await?;
-                }
-                receipts::store(tx, &lease, now, &completion.receipts).await?;
-                let items = reply.as_ref().map(|reply| items(&payload.reply_to, reply));
-                outbox::insert(tx, &ids, &lease, &items.unwrap_or_default()).await?;
-                Ok(())
+        let settled = self
+            .store_completions(vec![(lease, completion)])
+            .await?
+            .pop();
+        settled.unwrap_or(Err(ControlError::LeaseLost))
+    }
+
+    /// As [`Self::store_completion`], many in one transaction, each for itself.
+    pub(super) async fn store_completions(
+        &self,
+        completions: Vec<(Lease, Completion)>,
+    ) -> Result<Vec<Result<(), ControlError>>, ControlError> {
+        let refused: Vec<_> = completions
+            .iter()
+            .map(|(_, completion)| refusal(completion))
+            .collect();
+        let (ids, policies) = (self.ids.clone(), self.policies.clone());
+        let wanted: Vec<_> = completions
+            .into_iter()
+            .zip(&refused)
+            .filter(|(_, refused)| refused.is_none())
+            .map(|(completion, _)| completion)
+            .collect();
+        let stored: Result<_, StoreError> = self
+            .db
+            .write(move |tx| {
+                Box::pin(async move { store_all(tx, &policies.queue, &ids, wanted).await })
             })
-        })
-        .await
+            .await;
+        let mut stored = stored?.into_iter();
+        let results = refused.into_iter().map(|refused| match refused {
+            Some(reason) => Err(ControlError::Refused(reason)),
+            None => match stored.next() {
+                Some(result) => result.map_err(ControlError::from),
+                None => Err(ControlError::LeaseLost),
+            },
+        });
+        Ok(results.collect())
     }
 
     pub(super) async fn store_failure(
@@ -106,6 +108,7 @@ impl LocalControl {
                     FailOutcome::Requeued { after } => Settled::Requeued(after),
                     // Its key-value calls stay known: a redrive runs the same turn again.
                     FailOutcome::DeadLettered => Settled::DeadLettered,
+                    FailOutcome::Cancelled => Settled::Cancelled,
                 })
             })
         })
@@ -113,8 +116,116 @@ impl LocalControl {
     }
 }
 
+/// Why a completion cannot be stored, whatever its lease.
+fn refusal(completion: &Completion) -> Option<String> {
+    let note = completion.memory_note.as_ref();
+    if note.is_some_and(|note| !note.is_memory()) {
+        return Some("a turn appends to memory documents only".to_owned());
+    }
+    if completion.follow_ups.len() > FOLLOW_UPS_MAX {
+        return Some(format!("a turn leaves at most {FOLLOW_UPS_MAX} follow-ups"));
+    }
+    let late = |follow_up: &FollowUp| {
+        follow_up.text.is_empty()
+            || follow_up
+                .after
+                .is_some_and(|after| after > LATEST_FOLLOW_UP)
+    };
+    if completion.follow_ups.iter().any(late) {
+        return Some("a follow-up has a text, and is for within a year".to_owned());
+    }
+    None
+}
+
+/// Settle what is leased still, and store what those turns did.
+async fn store_all(
+    tx: &mut Tx,
+    policy: &queue::Policy,
+    ids: &Ids,
+    completions: Vec<(Lease, Completion)>,
+) -> Result<Vec<Result<(), LeaseError>>, StoreError> {
+    let leases: Vec<Lease> = completions.iter().map(|(lease, _)| lease.clone()).collect();
+    // Read first: a message that is done has left the queue.
+    let payloads = queue::payloads(tx, &leases).await?;
+    let settled = queue::complete_all(tx, &leases).await?;
+    let mut now_settled: Vec<_> = completions
+        .iter()
+        .zip(payloads)
+        .zip(&settled)
+        .filter(|(_, settled)| matches!(settled, Ok(queue::Settled::Now)))
+        .filter_map(|((completion, payload), _)| Some((completion, payload?)))
+        .collect();
+    // Agents are locked from here on: in one order, as conversations were.
+    now_settled.sort_by_key(|((lease, _), _)| (&lease.tenant_id, &lease.agent_key));
+    let done: Vec<&Lease> = now_settled.iter().map(|((lease, _), _)| lease).collect();
+    key_value::forget_calls(tx, &done).await?;
+    for ((lease, completion), payload) in now_settled {
+        store(tx, policy, ids, lease, completion, &payload).await?;
+    }
+    Ok(settled
+        .into_iter()
+        .map(|settled| settled.map(drop))
+        .collect())
+}
+
+/// What one settled turn did.
+async fn store(
+    tx: &mut Tx,
+    policy: &queue::Policy,
+    ids: &Ids,
+    lease: &Lease,
+    completion: &Completion,
+    payload: &Payload,
+) -> Result<(), StoreError> {
+    let now = tx.now().await?;
+    let mut messages = Vec::with_capacity(completion.history.len() + 1);
+    messages.push(HistoryMessage {
+        role: Role::User,
+        parts: vec![Part::Text(payload.message_text.clone())],
+        at: Some(now),
+    });
+    messages.extend_from_slice(&completion.history);
+    history::append(tx, lease, now, &messages).await?;
+    key_value::store_conversation(tx, lease, now, &completion.kv).await?;
+    if let Some(note) = &completion.memory_note {
+        memory::append(tx, lease, now, note, &completion.memory).await?;
+    }
+    receipts::store(tx, lease, now, &completion.receipts).await?;
+    let items = completion.reply.as_ref();
+    let items = items.map(|reply| items_of(&payload.reply_to, reply));
+    outbox::insert(tx, ids, lease, &items.unwrap_or_default()).await?;
+    let mut follow_ups = Vec::with_capacity(completion.follow_ups.len());
+    for follow_up in &completion.follow_ups {
+        let message = Enqueue {
+            tenant_id: lease.tenant_id.clone(),
+            conversation_id: lease.conversation_id.clone(),
+            agent_key: lease.agent_key.clone(),
+            payload: Payload {
+                message_text: follow_up.text.clone(),
+                external_message_id: None,
+                ..payload.clone()
+            },
+            priority: follow_up.priority,
+            scheduled_for: follow_up.after.map(|after| now.plus(after)),
+            max_attempts: None,
+            source: FOLLOW_UP.to_owned(),
+            // It comes with the completion, which takes effect once.
+            source_id: None,
+            trace_id: lease.trace_id.clone(),
+        };
+        follow_ups.push((message, ids.message()?));
+    }
+    for refused in queue::enqueue_all(tx, policy, &follow_ups).await? {
+        if let Err(refused) = refused {
+            // A text too long, or an agent that was disabled meanwhile: the turn stands.
+            tracing::warn!(%refused, "a follow-up was not accepted");
+        }
+    }
+    Ok(())
+}
+
 /// A reply as outbox rows: one for each message the channel takes.
-fn items(channel: &Channel, reply: &Reply) -> Vec<OutboxItem> {
+fn items_of(channel: &Channel, reply: &Reply) -> Vec<OutboxItem> {
     // Files are not sent: what is left out is said, so that nobody waits for it.
     let mut text = reply.text.clone();
     for file in &reply.files {

@@ -2,7 +2,9 @@
 
 use super::{LocalControl, word};
 use crate::artifacts;
-use crate::control::{Beat, ClaimRequest, ClaimedTurn, Claims, ComponentPart, ControlError};
+use crate::control::{
+    Beat, ClaimRequest, ClaimedTurn, Claims, ComponentPart, ControlError, Heartbeat, HeldLease,
+};
 use crate::domain::{Digest, Lease, Pool, WorkerId};
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -31,8 +33,8 @@ impl LocalControl {
         let mut waiting = self.waiting(Topic::Queue, request.wait);
         loop {
             let claims = self.claim_once(asked.clone()).await?;
-            let nothing = claims.turns.is_empty() && !claims.suspects_waiting;
-            if !nothing || !self.look_again(&mut waiting).await? {
+            let nothing = claims.turns.is_empty() && !claims.suspects_waiting && !claims.drain;
+            if !nothing || !self.look_again(&mut waiting, claims.crowded).await? {
                 return Ok(claims);
             }
         }
@@ -53,6 +55,8 @@ impl LocalControl {
         let Batch {
             claimed,
             suspects_waiting,
+            drain,
+            crowded,
         } = batch?;
         for message in &claimed {
             let span = tracing::info_span!("claim", trace.id = %message.lease.trace_id);
@@ -63,6 +67,8 @@ impl LocalControl {
         Ok(Claims {
             turns,
             suspects_waiting,
+            drain,
+            crowded,
         })
     }
 
@@ -70,18 +76,23 @@ impl LocalControl {
         &self,
         worker: WorkerId,
         pool: Pool,
-        leases: Vec<Lease>,
-    ) -> Result<Vec<Beat>, ControlError> {
+        leases: Vec<HeldLease>,
+    ) -> Result<Heartbeat, ControlError> {
         let policies = self.policies.clone();
+        let leases: Vec<_> = leases
+            .into_iter()
+            .map(|held| (held.lease, held.started))
+            .collect();
         let beats = self.db.write(move |tx| {
             Box::pin(
                 async move { queue::heartbeat(tx, &policies.queue, &worker, &pool, &leases).await },
             )
         });
-        let beats: Vec<queue::Beat> = beats
+        let queue::Heartbeat { beats, drain } = beats
             .await
             .map_err(|error: StoreError| ControlError::from(error))?;
-        Ok(beats.into_iter().map(Beat::from).collect())
+        let beats = beats.into_iter().map(Beat::from).collect();
+        Ok(Heartbeat { beats, drain })
     }
 
     pub(super) async fn hydrate_turn(&self, lease: Lease) -> Result<Bundle, ControlError> {
@@ -219,6 +230,7 @@ impl From<queue::Beat> for Beat {
     fn from(beat: queue::Beat) -> Self {
         match beat {
             queue::Beat::Extended { lease_for } => Self::Extended(lease_for),
+            queue::Beat::Cancel { lease_for } => Self::Cancel(lease_for),
             queue::Beat::Lost => Self::Lost,
         }
     }

@@ -1,0 +1,112 @@
+//! Messages come in.
+
+use crate::store::Sql;
+
+/// What each message of a batch is for, what its source brought before under its id, and the agent its conversation is
+/// bound to. $1 batch of (tenant, agent, conversation, source, source id).
+pub const LOOK_BEFORE_ENQUEUE: Sql = Sql {
+    sqlite: "
+    SELECT a.enabled, a.pool, a.held_reason IS NOT NULL OR a.paused = 1 AS parked, c.agent_key AS bound_to,
+        s.message_id AS first_message_id, s.digest AS first_digest
+    FROM json_each($1) j
+    LEFT JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 1
+    LEFT JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 2
+    LEFT JOIN message_sources s ON s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 3 AND s.source_id = j.value ->> 4
+    ORDER BY j.key",
+    postgres: "
+    SELECT a.enabled, a.pool, a.held_reason IS NOT NULL OR a.paused = 1 AS parked, c.agent_key AS bound_to,
+        s.message_id AS first_message_id, s.digest AS first_digest
+    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    LEFT JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 1
+    LEFT JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 2
+    LEFT JOIN message_sources s ON s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 3 AND s.source_id = j.value ->> 4
+    ORDER BY j.key",
+};
+
+/// Ids of sources, taken by the messages that bring them first; answers which did. On PostgreSQL a message whose id
+/// another transaction is taking waits for how that ends, and ids are taken in one order, before any conversation is
+/// locked. $1 batch of (tenant, source, source id, message, digest).
+pub const TAKE_SOURCES: Sql = Sql {
+    sqlite: "
+    INSERT INTO message_sources (tenant_id, source, source_id, message_id, digest)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each($1) j WHERE true
+    ON CONFLICT DO NOTHING
+    RETURNING message_id",
+    postgres: "
+    INSERT INTO message_sources (tenant_id, source, source_id, message_id, digest)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
+    FROM json_array_elements($1::json) j
+    ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\", (j.value ->> 2) COLLATE \"C\"
+    ON CONFLICT DO NOTHING
+    RETURNING message_id",
+};
+
+/// Ids of sources given up again. $1 batch of (tenant, source, source id).
+pub const GIVE_UP_SOURCES: Sql = Sql {
+    sqlite: "
+    DELETE FROM message_sources WHERE (tenant_id, source, source_id) IN (
+        SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each($1) j)",
+    postgres: "
+    DELETE FROM message_sources s USING json_array_elements($1::json) j
+    WHERE s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 1 AND s.source_id = j.value ->> 2",
+};
+
+/// Conversations, locked by being written, in one order: made where there is none, places taken. Where a message is due at once
+/// (the due moment is NULL), it becomes the head of an idle conversation here and now. $1 batch of (tenant, conversation,
+/// agent, pool, how many, due, last available at, priority), $2 now.
+pub const TAKE_PLACES: Sql = Sql {
+    sqlite: "
+    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, state, next_seq,
+        last_available_at, priority, due_at, suspect, fence, created_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
+        CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
+        1 + (j.value ->> 4), j.value ->> 6, j.value ->> 7, COALESCE(j.value ->> 5, $2), 0, 0, $2
+    FROM json_each($1) j WHERE true
+    ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
+        next_seq = c.next_seq + excluded.next_seq - 1,
+        pool = CASE WHEN c.agent_key = excluded.agent_key THEN excluded.pool ELSE c.pool END,
+        last_available_at = max(c.last_available_at, excluded.last_available_at),
+        state = CASE WHEN c.state = 'idle' THEN excluded.state ELSE c.state END,
+        priority = CASE WHEN c.state = 'idle' THEN excluded.priority ELSE c.priority END,
+        suspect = CASE WHEN c.state = 'idle' THEN 0 ELSE c.suspect END,
+        due_at = CASE WHEN c.state = 'idle' THEN excluded.due_at ELSE c.due_at END
+    RETURNING tenant_id, conversation_id, agent_key, state, paused_reason IS NOT NULL AS paused, next_seq,
+        last_available_at",
+    postgres: "
+    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, state, next_seq,
+        last_available_at, priority, due_at, suspect, fence, created_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
+        CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
+        1 + (j.value ->> 4)::bigint, (j.value ->> 6)::bigint, (j.value ->> 7)::bigint,
+        COALESCE((j.value ->> 5)::bigint, $2), 0, 0, $2
+    FROM json_array_elements($1::json) j
+    ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\"
+    ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
+        next_seq = c.next_seq + excluded.next_seq - 1,
+        pool = CASE WHEN c.agent_key = excluded.agent_key THEN excluded.pool ELSE c.pool END,
+        last_available_at = greatest(c.last_available_at, excluded.last_available_at),
+        state = CASE WHEN c.state = 'idle' THEN excluded.state ELSE c.state END,
+        priority = CASE WHEN c.state = 'idle' THEN excluded.priority ELSE c.priority END,
+        suspect = CASE WHEN c.state = 'idle' THEN 0 ELSE c.suspect END,
+        due_at = CASE WHEN c.state = 'idle' THEN excluded.due_at ELSE c.due_at END
+    RETURNING tenant_id, conversation_id, agent_key, state, paused_reason IS NOT NULL AS paused, next_seq,
+        last_available_at",
+};
+
+/// $1 batch of (tenant, message, conversation, seq, payload, priority, source, source id, trace, available at, not before,
+/// max attempts), $2 now.
+pub const INSERT_MESSAGES: Sql = Sql {
+    sqlite: "
+    INSERT INTO message_queue (tenant_id, message_id, conversation_id, seq, status, payload, priority, source,
+        source_id, trace_id, available_at, not_before, attempts, crashes, max_attempts, enqueued_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 'queued', j.value ->> 4, j.value ->> 5,
+        j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, 0, 0, j.value ->> 11, $2
+    FROM json_each($1) j",
+    postgres: "
+    INSERT INTO message_queue (tenant_id, message_id, conversation_id, seq, status, payload, priority, source,
+        source_id, trace_id, available_at, not_before, attempts, crashes, max_attempts, enqueued_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, (j.value ->> 3)::bigint, 'queued', j.value ->> 4,
+        (j.value ->> 5)::bigint, j.value ->> 6, j.value ->> 7, j.value ->> 8, (j.value ->> 9)::bigint,
+        (j.value ->> 10)::bigint, 0, 0, (j.value ->> 11)::bigint, $2
+    FROM json_array_elements($1::json) j",
+};

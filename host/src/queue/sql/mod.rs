@@ -1,0 +1,36 @@
+//! The statements of the queue. Public so that tests can look at how the database runs them.
+//!
+//! Batches come as one JSON array of arrays. Where a row is to change, an operation reads it first, in the same
+//! transaction, and writes in a second statement that computes the head afresh: a head that is computed inside the
+//! statement that takes the lock can miss a message enqueued meanwhile.
+//!
+//! Most statements are the same for both databases. Two kinds differ by necessity, and stand side by side:
+//!
+//! - *Batches*: `json_each` is `json_array_elements` on PostgreSQL, whose `->>` answers texts that are cast. (Not
+//!   `jsonb`: it refuses what a JSON text may hold, the escaped character 0.)
+//! - *Locks*: SQLite has one writer, PostgreSQL many. There, whoever may change a conversation locks its row in the
+//!   statement that reads it (`FOR NO KEY UPDATE`, which lets foreign keys pass), and a claim or a sweep passes over
+//!   rows that others have locked (`SKIP LOCKED`), so that neither ever waits for a conversation. What else a
+//!   conversation has is read by the next statement, or is locked with it. The order of locks, which keeps two
+//!   transactions from waiting for each other: conversation, then its agent, then the worker's row. A resume comes from the
+//!   other side, agent first, and therefore never waits for a conversation.
+
+mod arriving;
+mod claiming;
+mod heads;
+mod holding;
+mod leasing;
+mod reading;
+mod repairing;
+mod settling;
+mod time;
+
+pub use arriving::*;
+pub use claiming::*;
+pub use heads::*;
+pub use holding::*;
+pub use leasing::*;
+pub use reading::*;
+pub use repairing::*;
+pub use settling::*;
+pub use time::*;

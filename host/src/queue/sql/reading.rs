@@ -1,0 +1,67 @@
+//! What a person, an app and the scheduler read.
+
+/// A message that is to be done or was given up. $1 tenant, $2 message.
+pub const MESSAGE_STATUS: &str = "
+    SELECT m.conversation_id, c.agent_key, m.status, m.attempts, m.crashes, m.max_attempts, m.last_error,
+        m.enqueued_at, m.not_before, m.finished_at, COALESCE(c.paused_reason, a.held_reason, t.paused_reason) AS held_reason,
+        c.message_id IS NOT NULL AND c.message_id = m.message_id AS leased
+    FROM message_queue m
+    JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
+    JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
+    JOIN tenants t ON t.tenant_id = m.tenant_id
+    WHERE m.tenant_id = $1 AND m.message_id = $2";
+
+/// A message that is done or cancelled. $1 tenant, $2 message.
+pub const FINISHED_STATUS: &str = "
+    SELECT f.conversation_id, c.agent_key, f.outcome AS status, f.attempts, f.crashes, f.max_attempts, f.last_error,
+        f.enqueued_at, NULL AS not_before, f.finished_at, NULL AS held_reason, 1 = 0 AS leased
+    FROM finished_messages f
+    JOIN conversations c ON c.tenant_id = f.tenant_id AND c.conversation_id = f.conversation_id
+    WHERE f.tenant_id = $1 AND f.message_id = $2";
+
+macro_rules! stats {
+    ($conversations:literal, $dead_letters:literal, $lanes:literal) => {
+        concat!(
+            "
+    SELECT
+        count(CASE WHEN q.state = 'ready' OR (q.state = 'waiting' AND q.due_at <= $2) THEN 1 END) AS ready,
+        count(CASE WHEN q.state = 'waiting' AND q.due_at > $2 THEN 1 END) AS waiting,
+        count(CASE WHEN q.state = 'leased' THEN 1 END) AS leased,
+        count(CASE WHEN q.state = 'held' THEN 1 END) AS held,
+        min(CASE WHEN q.state = 'ready' OR (q.state = 'waiting' AND q.due_at <= $2) THEN q.due_at END) AS oldest_due_at,
+        (SELECT count(*) FROM message_queue m ",
+            $dead_letters,
+            ") AS dead_letters,
+        (SELECT count(*) FROM outbox_lanes l WHERE l.state <> 'idle' AND ",
+            $lanes,
+            ") AS lanes
+    FROM conversations q WHERE q.state <> 'idle' AND ",
+            $conversations
+        )
+    };
+}
+
+/// Walks busy conversations, dead letters and busy lanes, by their indexes. $1 pool, $2 now.
+pub const STATS_OF_POOL: &str = stats!(
+    "q.pool = $1",
+    "JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
+        WHERE m.status = 'dead_letter' AND c.pool = $1",
+    "l.pool = $1"
+);
+
+/// As [`STATS_OF_POOL`]. $1 tenant, $2 now.
+pub const STATS_OF_TENANT: &str = stats!(
+    "q.tenant_id = $1",
+    "WHERE m.tenant_id = $1 AND m.status = 'dead_letter'",
+    "l.tenant_id = $1"
+);
+
+/// $1 how many.
+pub const POOLS: &str = "
+    WITH RECURSIVE step (pool) AS (
+        SELECT min(pool) FROM agent_profiles
+        UNION ALL
+        SELECT (SELECT min(a.pool) FROM agent_profiles a WHERE a.pool > step.pool) FROM step
+        WHERE step.pool IS NOT NULL
+    )
+    SELECT pool FROM step WHERE pool IS NOT NULL LIMIT $1";
