@@ -5,7 +5,9 @@ use super::events::{Answer, Lease, What};
 use super::recorder::Recorder;
 use super::site::Site;
 use super::worker::PAUSE;
-use agent_factory::control::{Beat, Completion, ControlError, ControlPlane, Failure, Settled};
+use agent_factory::control::{
+    Beat, Completion, ControlError, ControlPlane, Failure, HeldLease, Settled,
+};
 use agent_factory::domain::{self, WorkerId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,9 +157,12 @@ impl Turn {
                 Ok(Answer::Started(bundle.attempt))
             }
             What::Beat => {
-                let leases = std::slice::from_ref(lease);
-                let beats = self.control.heartbeat(&self.worker_id, &lease.pool, leases);
-                match beats.await?[..] {
+                let held = [HeldLease {
+                    lease: lease.clone(),
+                    started: true,
+                }];
+                let beating = self.control.heartbeat(&self.worker_id, &lease.pool, &held);
+                match beating.await?.beats[..] {
                     [Beat::Extended(by)] => Ok(Answer::Extended(by)),
                     [Beat::Lost] => Ok(Answer::Lost),
                     ref other => panic!("one lease was answered {other:?}"),
@@ -170,7 +175,7 @@ impl Turn {
             What::Fail => match self.control.fail(lease, failure(for_good)).await? {
                 Settled::Requeued(_) => Ok(Answer::Requeued),
                 Settled::DeadLettered => Ok(Answer::DeadLettered),
-                Settled::Held => panic!("a failure became a hold"),
+                other => panic!("a failure became {other:?}"),
             },
             What::GiveBack => {
                 self.control.give_back(lease).await?;

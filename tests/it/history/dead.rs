@@ -1,7 +1,7 @@
 //! Leases that are over: whoever holds one can do nothing any more, whether another has the conversation or nobody.
 
 use super::{claim, send_to_each};
-use agent_factory::control::{Beat, ClaimedTurn, Completion, ControlError, Failure};
+use agent_factory::control::{Beat, ClaimedTurn, Completion, ControlError, Failure, HeldLease};
 use agent_factory::remote::Joined;
 use agent_factory_tests::history::Site;
 use agent_factory_tests::site_cases;
@@ -41,9 +41,12 @@ async fn can_do_nothing(worker: &Joined, turn: &ClaimedTurn) {
             "{refused:?}"
         );
     }
-    let leases = std::slice::from_ref(lease);
-    let beats = control.heartbeat(&worker.worker_id, &lease.pool, leases);
-    assert_eq!(beats.await.expect("an answer"), [Beat::Lost]);
+    let held = [HeldLease {
+        lease: lease.clone(),
+        started: true,
+    }];
+    let beating = control.heartbeat(&worker.worker_id, &lease.pool, &held);
+    assert_eq!(beating.await.expect("an answer").beats, [Beat::Lost]);
 }
 
 site_cases! {
