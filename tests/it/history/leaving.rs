@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 const CLIENTS: usize = 12;
 const CLAIM: &str = "POST /v1/worker/claim ";
 /// What one of them was given after all is waited out.
-const LEASE: Duration = Duration::from_secs(1);
+const LEASE: Duration = Duration::from_secs(3);
 
 site_cases! {
     LEASE;
