@@ -6,6 +6,7 @@ mod accepting;
 mod batches;
 mod cancelling;
 mod claiming;
+mod cliffs;
 mod crowding;
 mod forgetting;
 mod leasing;

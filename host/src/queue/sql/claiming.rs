@@ -85,11 +85,12 @@ pub const LOCK_READY: &str = "
 
 /// On PostgreSQL, instead of [`HEADS`]: locked conversations with their heads. $1 batch of (tenant, conversation).
 pub const HEADS_OF: &str = "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL OR a.paused = 1 AS held,
+    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence,
+        (SELECT a.held_reason IS NOT NULL OR a.paused = 1 FROM agent_profiles a
+            WHERE a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key) AS held,
         m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
     FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
     LEFT JOIN LATERAL (
         SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.attempts, q.crashes FROM message_queue q
         WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'

@@ -6,28 +6,30 @@ macro_rules! rehead {
     ($lock:literal) => {
         concat!(
             "
-    WITH held AS MATERIALIZED (
-        SELECT a.tenant_id, a.agent_key FROM agent_profiles a
-        WHERE (a.held_reason IS NOT NULL OR a.paused = 1) AND (a.tenant_id, a.agent_key) IN (
-            SELECT c.tenant_id, c.agent_key FROM json_array_elements($1::json) j
-            JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1)
-        ORDER BY a.tenant_id, a.agent_key ",
+    WITH named AS MATERIALIZED (
+        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason FROM json_array_elements($1::json) j
+        JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+    ), held AS MATERIALIZED (
+        SELECT a.tenant_id, a.agent_key
+        FROM (SELECT DISTINCT tenant_id, agent_key FROM named ORDER BY tenant_id, agent_key) n
+        CROSS JOIN LATERAL (
+            SELECT p.tenant_id, p.agent_key FROM agent_profiles p
+            WHERE p.tenant_id = n.tenant_id AND p.agent_key = n.agent_key AND (p.held_reason IS NOT NULL OR p.paused = 1) ",
             $lock,
-            "
+            ") a
     )
     UPDATE conversations SET
-        state = CASE WHEN h.message_id IS NULL THEN 'idle' WHEN h.held = 1 THEN 'held'
+        state = CASE WHEN h.message_id IS NULL THEN 'idle' WHEN h.held THEN 'held'
             WHEN h.not_before > $2 THEN 'waiting' ELSE 'ready' END,
-        due_at = CASE WHEN h.message_id IS NULL OR h.held = 1 THEN NULL ELSE COALESCE(h.not_before, h.available_at) END,
+        due_at = CASE WHEN h.message_id IS NULL OR h.held THEN NULL ELSE COALESCE(h.not_before, h.available_at) END,
         priority = COALESCE(h.priority, conversations.priority),
         suspect = CASE WHEN h.crashes > 0 THEN 1 ELSE 0 END,
         message_id = NULL, worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL,
         cancelling = 0
     FROM (
-        SELECT c.tenant_id, c.conversation_id, CASE WHEN a.agent_key IS NULL AND c.paused_reason IS NULL THEN 0 ELSE 1 END AS held,
+        SELECT c.tenant_id, c.conversation_id, a.agent_key IS NOT NULL OR c.paused_reason IS NOT NULL AS held,
             m.message_id, m.not_before, m.available_at, m.priority, m.crashes
-        FROM json_array_elements($1::json) j
-        JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+        FROM named c
         LEFT JOIN held a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
         LEFT JOIN LATERAL (
             SELECT q.message_id, q.not_before, q.available_at, q.priority, q.crashes FROM message_queue q

@@ -1,0 +1,164 @@
+//! What a claim reads does not depend on what else is stored.
+
+use super::driver::{Driver, request};
+use agent_factory::queue::sql;
+use agent_factory::store::{Connection, StoreError};
+use agent_factory_tests::database::TestDatabase;
+use serde_json::Value;
+use sqlx::{Executor as _, Row as _};
+
+/// Rows of one kind in the crowd.
+const CROWD: i64 = 20_000;
+
+/// What a claim runs, each with its arguments: it looks, finds the tenants in turn, locks conversations and reads their
+/// heads; and what a settlement and the sweep run.
+fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
+    let keys = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
+    let shares = r#"'[["acme",3]]', 'default', 0"#;
+    vec![
+        (
+            "look",
+            sql::LOOK_BEFORE_CLAIM,
+            "'default', 'worker', 1700000000000",
+        ),
+        ("tenants", sql::TENANTS_IN_TURN, "'default', 0, '', 3, 100"),
+        ("lock", sql::LOCK_READY, shares),
+        ("heads", sql::HEADS_OF, keys),
+        ("next change", sql::NEXT_TURN, ""),
+        ("promote", sql::PROMOTE.postgres, "1700000000000, 3"),
+        ("expired", sql::EXPIRED.postgres, "1700000000000, 3"),
+    ]
+}
+
+/// Rows that the scans of a plan produced or threw away, all together.
+fn rows_read(plan: &Value) -> f64 {
+    let number = |name: &str| plan[name].as_f64().unwrap_or(0.0);
+    let is_scan = plan["Node Type"]
+        .as_str()
+        .is_some_and(|kind| kind.contains("Scan") && plan["Relation Name"].is_string());
+    let own = if is_scan {
+        let each = number("Actual Rows")
+            + number("Rows Removed by Filter")
+            + number("Rows Removed by Index Recheck");
+        each * number("Actual Loops")
+    } else {
+        0.0
+    };
+    let below = plan["Plans"].as_array();
+    own + below.map_or(0.0, |plans| plans.iter().map(rows_read).sum())
+}
+
+/// How many rows each statement reads, on a connection that writes.
+async fn read_by_each(test: &TestDatabase) -> Vec<(&'static str, f64)> {
+    let mut read = Vec::new();
+    for (name, statement, arguments) in statements() {
+        let rows: Result<f64, StoreError> = test
+            .db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let Connection::Postgres(conn) = tx.connection() else {
+                        return Ok(0.0);
+                    };
+                    let prepare = format!("PREPARE counted AS {statement}");
+                    conn.execute(sqlx::AssertSqlSafe(prepare)).await?;
+                    let run = if arguments.is_empty() {
+                        "EXECUTE counted".to_owned()
+                    } else {
+                        format!("EXECUTE counted({arguments})")
+                    };
+                    conn.execute("SAVEPOINT before").await?;
+                    let explain = format!("EXPLAIN (ANALYZE, FORMAT JSON) {run}");
+                    let row = conn.fetch_one(sqlx::AssertSqlSafe(explain)).await?;
+                    conn.execute("ROLLBACK TO before").await?;
+                    conn.execute("DEALLOCATE counted").await?;
+                    let plan: Value = row.try_get(0)?;
+                    Ok(rows_read(&plan[0]["Plan"]))
+                })
+            })
+            .await;
+        read.push((name, rows.unwrap()));
+    }
+    read
+}
+
+/// Conversations by the thousand, made by the database itself: `state` with its moment, and a message each.
+async fn crowd(test: &TestDatabase, prefix: &str, state: &str, due: &str, priority: u32) {
+    let conversations = format!(
+        "INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, state, next_seq, last_available_at,
+            priority, due_at, suspect, fence, created_at)
+        SELECT 'acme', '{prefix}' || n, 'support', 'default', '{state}', 2, 0, {priority}, {due}, 0, 0, 0
+        FROM generate_series(1, {CROWD}) n"
+    );
+    execute(test, conversations).await;
+    messages(test, &format!("'{prefix}' || n"), prefix).await;
+}
+
+async fn execute(test: &TestDatabase, statement: String) {
+    let done: Result<(), StoreError> = test
+        .db
+        .write(move |tx| {
+            Box::pin(async move {
+                if let Connection::Postgres(conn) = tx.connection() {
+                    conn.execute(sqlx::AssertSqlSafe(statement)).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    done.unwrap();
+}
+
+/// A message each to the conversations that `conversation` names.
+async fn messages(test: &TestDatabase, conversation: &str, prefix: &str) {
+    let messages = format!(
+        "INSERT INTO message_queue (tenant_id, message_id, conversation_id, seq, status, payload, priority, source,
+            trace_id, available_at, attempts, crashes, max_attempts, enqueued_at)
+        SELECT 'acme', 'msg_{prefix}' || n, {conversation}, 10 + n, 'queued', '{{}}', 50, 'test', '0', n, 0, 0, 3, 0
+        FROM generate_series(1, {CROWD}) n"
+    );
+    execute(test, messages).await;
+}
+
+#[tokio::test]
+async fn a_claim_reads_as_many_rows_of_postgresql_whatever_else_is_stored() {
+    let Some(test) = TestDatabase::postgres().await else {
+        return;
+    };
+    let queue = Driver::new(test).await;
+    for number in 0..9 {
+        queue.enqueue(&format!("c{number}"), "hi").await;
+    }
+    let test = &queue.test;
+    let alone = read_by_each(test).await;
+    assert!(
+        alone
+            .iter()
+            .any(|(name, rows)| *name == "lock" && *rows >= 3.0),
+        "{alone:?}"
+    );
+    // One hot conversation; a crowd of the future, of the highest priority; idle ones; more that are ready; finished ones.
+    messages(test, "'c1'", "hot").await;
+    crowd(test, "later", "waiting", "1900000000000", 100).await;
+    crowd(test, "idle", "idle", "NULL", 50).await;
+    crowd(test, "ready", "ready", "1900000000000", 10).await;
+    execute(
+        test,
+        format!(
+        "INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, trace_id, attempts,
+            crashes, max_attempts, enqueued_at, finished_at)
+        SELECT 'acme', 'msg_done' || n, 'c1', n, 'done', 'test', '0', 0, 0, 3, 0, n FROM generate_series(1, {CROWD}) n"
+        ),
+    )
+    .await;
+    // With and without statistics, which nobody can be sure to have.
+    assert_eq!(read_by_each(test).await, alone);
+    test.execute("ANALYZE").await;
+    assert_eq!(read_by_each(test).await, alone);
+    let claimed = queue.claim_as(request("worker", 9, 0)).await.claimed;
+    assert_eq!(claimed.len(), 9);
+    assert!(
+        claimed
+            .iter()
+            .all(|message| message.lease.conversation_id.as_str().starts_with('c'))
+    );
+}
