@@ -155,6 +155,16 @@ pub async fn tenant(app: &App, tenant: &str) {
 }
 
 impl Client {
+    /// A client of the API at this address, `http://127.0.0.1:<port>`, under this token.
+    pub fn at(url: &str, token: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(PATIENCE).build();
+        Self {
+            url: url.to_owned(),
+            token: Some(token.to_owned()),
+            http: http.expect("an HTTP client"),
+        }
+    }
+
     /// A request to be completed and [`Client::send`]t, for what the others do not do.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
