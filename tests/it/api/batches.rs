@@ -1,7 +1,7 @@
 //! Many messages in one request.
 
 use super::fixture::{MESSAGES, acme, message};
-use agent_factory_tests::api::Served;
+use agent_factory_tests::api::{Client, Served};
 use agent_factory_tests::contract::Contract;
 use agent_factory_tests::factory::Factory;
 use agent_factory_tests::factory_cases;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const BATCH: &str = "/v1/tenants/acme/messages/batch";
 
 /// The ids of the messages of `c` that wait, in its order.
-async fn waiting(client: &agent_factory_tests::api::Client) -> Vec<Value> {
+async fn waiting(client: &Client) -> Vec<Value> {
     let mut ids = Vec::new();
     let mut query = "?conversationId=c&limit=100".to_owned();
     loop {

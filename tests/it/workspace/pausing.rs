@@ -1,12 +1,11 @@
 //! Agents that are made while their tenant is paused.
 
 use super::fixture::{BOUNDS, agent};
-use agent_factory::domain::{AgentModels, Digest, Pool, TenantId};
+use super::profiles::{ship, with_offline};
+use agent_factory::domain::{AgentModels, Pool, TenantId};
 use agent_factory::queue;
 use agent_factory::store::{Db, StoreError};
-use agent_factory::workspace::{
-    self, Agent, AgentId, Configure, EngineChoice, Import, WorkspaceError,
-};
+use agent_factory::workspace::{self, Agent, AgentId, Import, WorkspaceError};
 use agent_factory_tests::database::TestDatabase;
 use agent_factory_tests::store_cases;
 use std::collections::BTreeMap;
@@ -27,36 +26,6 @@ async fn resume(db: Db, tenant: TenantId) {
         .write(move |tx| Box::pin(async move { queue::resume_tenant(tx, &tenant).await }))
         .await;
     assert!(resumed.expect("an answer"));
-}
-
-/// Of an engine that another agent of the tenant is pinned to.
-fn wanted() -> Configure {
-    Configure {
-        engine: Some(EngineChoice::Named("offline".parse().expect("a name"))),
-        ..Configure::default()
-    }
-}
-
-async fn ship(test: &TestDatabase) {
-    let put: Result<_, WorkspaceError> = test
-        .db
-        .write(|tx| {
-            Box::pin(async move {
-                let engine = workspace::NewEngine {
-                    name: "offline".parse().expect("a name"),
-                    description: "An engine.".to_owned(),
-                    component: b"engine".to_vec().into(),
-                };
-                let bounds = workspace::EngineBounds {
-                    engines: 1,
-                    versions: 1,
-                };
-                let owner = workspace::EngineOwner::Operator;
-                workspace::engine_put(tx, &owner, &engine, bounds).await
-            })
-        })
-        .await;
-    put.expect("an engine");
 }
 
 fn second(first: &AgentId) -> AgentId {
@@ -95,7 +64,7 @@ store_cases! {
         let first = agent(&test, "mia").await;
         pause(test.db.clone(), first.tenant_id.clone()).await;
         assert_eq!(test.number(PAUSED).await, 1);
-        let (new, wanted) = (second(&first), wanted());
+        let (new, wanted) = (second(&first), with_offline());
         let made: Result<_, WorkspaceError> = test
             .db
             .write(move |tx| Box::pin(async move { workspace::agent_configure(tx, &new, &wanted).await }))
@@ -125,7 +94,7 @@ async fn a_pause_finds_the_agent_that_is_made_at_the_same_moment() {
         let done: Result<(), WorkspaceError> = db
             .write(move |tx| {
                 Box::pin(async move {
-                    workspace::agent_configure(tx, &new, &wanted()).await?;
+                    workspace::agent_configure(tx, &new, &with_offline()).await?;
                     made.send(()).expect("somebody who waits");
                     on_go_on.await.expect("a word to go on");
                     Ok(())
