@@ -86,6 +86,7 @@ impl App {
         let connections = Connections {
             readers: config.database.readers,
             writers: config.database.writers,
+            sqlite_synchronous: config.database.sqlite_synchronous,
         };
         let db = Db::open(&config.database.url, connections, clock).await?;
         let signer = ArtifactSigner::from_seed(*master_key.derive(SIGNING_KEY));

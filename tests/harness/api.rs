@@ -76,22 +76,12 @@ impl Served {
 
     /// A client without a token.
     pub fn anonymous(&self) -> Client {
-        Client {
-            url: self.url.clone(),
-            token: None,
-            http: reqwest::Client::builder()
-                .timeout(PATIENCE)
-                .build()
-                .expect("an HTTP client"),
-        }
+        Client::of(&self.url)
     }
 
     /// A client under this token.
     pub fn under(&self, token: &str) -> Client {
-        Client {
-            token: Some(token.to_owned()),
-            ..self.anonymous()
-        }
+        self.anonymous().under(token)
     }
 
     /// A client under a new token of this scope, stored in the factory that is served.
@@ -155,14 +145,21 @@ pub async fn tenant(app: &App, tenant: &str) {
 }
 
 impl Client {
-    /// A client of the API at this address, `http://127.0.0.1:<port>`, under this token.
-    pub fn at(url: &str, token: &str) -> Self {
+    /// Of the server at `url`, without a token.
+    pub fn of(url: &str) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build();
         Self {
             url: url.to_owned(),
-            token: Some(token.to_owned()),
+            token: None,
             http: http.expect("an HTTP client"),
         }
+    }
+
+    /// The same under this token.
+    #[must_use]
+    pub fn under(self, token: &str) -> Self {
+        let token = Some(token.to_owned());
+        Self { token, ..self }
     }
 
     /// A request to be completed and [`Client::send`]t, for what the others do not do.

@@ -2,7 +2,7 @@
 
 use crate::postgres;
 use agent_factory::clock::Ids;
-use agent_factory::config::DatabaseUrl;
+use agent_factory::config::{DatabaseUrl, Synchronous};
 use agent_factory::domain::{
     AgentKey, Channel, ConversationId, Digest, Payload, Pool, Provider, TenantId, Timestamp,
 };
@@ -19,6 +19,7 @@ pub const EPOCH: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub const CONNECTIONS: Connections = Connections {
     readers: 2,
     writers: 4,
+    sqlite_synchronous: Synchronous::Full,
 };
 
 /// Run the same sqlx expression on whichever database `$tx` is of.
@@ -206,7 +207,11 @@ async fn execute(tx: &mut Tx, sql: &'static str) -> Result<u64, sqlx::Error> {
         .map(|done| done.rows_affected()))
 }
 
-async fn seed_agent(
+/// An agent of a tenant, both made where there are none, whose engine nobody can run.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn seed_agent(
     tx: &mut Tx,
     tenant: &TenantId,
     agent: &AgentKey,

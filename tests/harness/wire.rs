@@ -18,8 +18,8 @@ pub struct Wire {
 }
 
 struct State {
-    /// Where it leads.
-    to: String,
+    /// Where new connections lead.
+    to: Mutex<String>,
     cuts: Mutex<Vec<Cut>>,
     /// Texts of requests that are to be held, one each.
     holds: Mutex<Vec<String>>,
@@ -43,10 +43,7 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let own = format!("http://{}", listener.local_addr().expect("an address"));
         let state = Arc::new(State {
-            to: url
-                .strip_prefix("http://")
-                .expect("a plain address")
-                .to_owned(),
+            to: Mutex::new(host(url)),
             cuts: Mutex::default(),
             holds: Mutex::default(),
             held: watch::Sender::new(0),
@@ -72,6 +69,11 @@ impl Wire {
     /// Where it begins.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// From now on, new connections lead to the server at `url`.
+    pub fn lead_to(&self, url: &str) {
+        *self.state.to.lock().expect("no panic") = host(url);
     }
 
     /// Cut the answer to the next request with `text` in its head behind `bytes` bytes; with 0, none of it arrives.
@@ -140,10 +142,21 @@ impl Wire {
 
     /// Wait for a request with `text` in its head.
     pub async fn await_head(&self, text: &str) {
+        self.await_heads(text, 1).await;
+    }
+
+    /// Wait for so many requests with `text` in their heads.
+    pub async fn await_heads(&self, text: &str, count: usize) {
         let mut requests = self.state.requests.subscribe();
-        let seen = requests.wait_for(|heads| heads.iter().any(|head| head.contains(text)));
+        let seen = requests
+            .wait_for(|heads| heads.iter().filter(|head| head.contains(text)).count() >= count);
         seen.await.expect("a wire");
     }
+}
+
+fn host(url: &str) -> String {
+    let host = url.strip_prefix("http://").expect("a plain address");
+    host.to_owned()
 }
 
 impl Drop for Wire {
@@ -154,7 +167,8 @@ impl Drop for Wire {
 
 impl State {
     async fn carry(&self, mut client: TcpStream) {
-        let Ok(mut server) = TcpStream::connect(&self.to).await else {
+        let to = self.to.lock().expect("no panic").clone();
+        let Ok(mut server) = TcpStream::connect(&to).await else {
             return;
         };
         let (mut sent, mut answered) = (vec![0; 64 << 10], vec![0; 64 << 10]);

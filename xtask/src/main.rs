@@ -141,9 +141,11 @@ Examples:
 Examples:
   cargo xtask bench turn                 the host's own share of a warm turn
   cargo xtask bench boot --starts 50     a worker's start until its first claim, and its memory
+  cargo xtask bench queue --peers        the queue, beside graphile-worker and pg-boss
+  cargo xtask bench queue --case backlog --full
   cargo xtask bench turn > turn.jsonl    figures to keep")]
     Bench {
-        /// `turn` or `boot`, and its options.
+        /// `turn`, `boot` or `queue`, and its options.
         #[arg(
             value_name = "ARGS",
             required = true,

@@ -22,8 +22,22 @@ pub struct Database {
     pub url: DatabaseUrl,
     /// Connections that read.
     pub readers: u32,
-    /// Connections that write to PostgreSQL, beside one that listens. SQLite has one that writes.
+    /// Connections that write to PostgreSQL, beside one that listens and one that tells. SQLite has one that writes.
     pub writers: u32,
+    /// What of what was acknowledged SQLite may lose when the machine loses power; PostgreSQL has its own setting for that
+    /// (`synchronous_commit`). A process that is killed loses nothing either way.
+    pub sqlite_synchronous: Synchronous,
+}
+
+/// What a commit to SQLite waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Synchronous {
+    /// The disk: nothing that was acknowledged is lost. Commits are shared by those who wait, so that it costs little.
+    #[default]
+    Full,
+    /// Nothing: the last moments before a loss of power may be lost, and what is left is whole.
+    Normal,
 }
 
 impl Default for Database {
@@ -32,6 +46,7 @@ impl Default for Database {
             url: DatabaseUrl::Sqlite(PathBuf::from("agent-factory.db")),
             readers: 4,
             writers: 8,
+            sqlite_synchronous: Synchronous::Full,
         }
     }
 }

@@ -34,7 +34,7 @@ mod uploads;
 mod worker;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
-pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl};
+pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl, Synchronous};
 pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 const CHANNEL: &str = "agent_factory";
 
-/// Sent by the server when the transaction commits, and not if it does not.
+/// $1 texts.
 pub(super) const NOTIFY: &str =
     "SELECT pg_notify('agent_factory', said) FROM unnest($1::text[]) AS said";
 

@@ -9,6 +9,7 @@
 //!
 //! The database's clock is the only wall clock of the system: [`Tx::now`]. Only tests can set it.
 
+mod announcing;
 mod dialect;
 mod error;
 mod listening;
@@ -26,7 +27,7 @@ pub use tx::{Connection, Tx, Work};
 pub(crate) use dialect::without_nul;
 pub(crate) use tx::on_tx;
 
-use crate::config::DatabaseUrl;
+use crate::config::{DatabaseUrl, Synchronous};
 use crate::domain::Timestamp;
 use crate::telemetry::Metrics;
 use postgres::Postgres;
@@ -46,8 +47,10 @@ pub enum Db {
 pub struct Connections {
     /// For reads, at least 1.
     pub readers: u32,
-    /// For writes to PostgreSQL, at least 1; SQLite has one writer. One more connection to PostgreSQL listens.
+    /// For writes to PostgreSQL, at least 1; SQLite has one writer. Two more connections to PostgreSQL listen and tell.
     pub writers: u32,
+    /// What a commit to SQLite waits for.
+    pub sqlite_synchronous: Synchronous,
 }
 
 /// Whose clock stamps the rows.
@@ -72,7 +75,7 @@ impl Db {
     ) -> Result<Self, StoreError> {
         Ok(match url {
             DatabaseUrl::Sqlite(path) => {
-                Self::Sqlite(Sqlite::open(path, connections.readers, clock).await?)
+                Self::Sqlite(Sqlite::open(path, connections, clock).await?)
             }
             DatabaseUrl::Postgres(url) => {
                 Self::Postgres(Postgres::open(url, connections, clock).await?)

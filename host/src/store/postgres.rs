@@ -1,6 +1,7 @@
 //! PostgreSQL: writes beside each other, reads on connections that cannot write.
 
-use super::listening::{NOTIFY, Voice};
+use super::announcing::Announcer;
+use super::listening::Voice;
 use super::tx::Link;
 use super::{ClockSource, Connections, Signals, StoreError, Topic, Tx, Work};
 use crate::clock::Ids;
@@ -24,7 +25,18 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// A transaction whose process hangs lets its locks go.
-const WRITER: &str = "SET idle_in_transaction_session_timeout = '60s'";
+///
+/// Each statement of a write reads a few rows by an index, whatever the tables hold. So its plan is made once a connection,
+/// and never changes to one that reads a table because statistics are old or missing: what a claim costs must not depend on
+/// when the tables were last analyzed.
+const WRITER: &str = "
+    SET idle_in_transaction_session_timeout = '60s';
+    SET plan_cache_mode = force_generic_plan;
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET jit = off";
 const READER: &str = "SET default_transaction_read_only = on";
 
 /// A PostgreSQL database: a pool of writers, a pool of readers, one connection that listens.
@@ -34,7 +46,7 @@ pub struct Postgres {
     readers: PgPool,
     signals: Signals,
     metrics: Metrics,
-    voice: Voice,
+    announcer: Announcer,
     clock: ClockSource,
     _listening: Arc<DropGuard>,
     closing: CancellationToken,
@@ -74,17 +86,18 @@ impl Postgres {
         let (signals, closing) = (Signals::default(), CancellationToken::new());
         let voice = Voice::new(&Ids::system())?;
         tokio::spawn(super::listening::listen(
-            options,
+            options.clone(),
             voice.clone(),
             signals.clone(),
             closing.clone(),
         ));
+        let announcer = Announcer::start(options, voice, closing.clone());
         Ok(Self {
             writers: writers.map_err(unusable)?,
             readers: readers.map_err(unusable)?,
             signals,
             metrics: Metrics::new(),
-            voice,
+            announcer,
             clock,
             _listening: Arc::new(closing.clone().drop_guard()),
             closing,
@@ -156,7 +169,6 @@ impl Postgres {
             ))));
         }
         let raised: Vec<Topic> = tx.raised().to_vec();
-        self.announce(&mut tx, &raised).await?;
         let tallies = tx.take_tallies();
         if let Link::PostgresWriter(link) = tx.into_link() {
             link.commit()
@@ -167,27 +179,17 @@ impl Postgres {
         for tally in tallies {
             self.metrics.tally(tally);
         }
-        for topic in raised {
-            self.signals.raise(topic);
+        // This process's own waiters hear of it without a detour.
+        for topic in &raised {
+            self.signals.raise(*topic);
         }
+        self.announcer.announce(&raised);
         Ok(())
     }
 
     fn not_begun(&self, error: sqlx::Error) -> StoreError {
         self.metrics.database_error("begin");
         not_begun(error)
-    }
-
-    /// Tell other processes, at the commit. This one's own waiters hear of it without a detour.
-    async fn announce(&self, tx: &mut Tx, raised: &[Topic]) -> Result<(), StoreError> {
-        if raised.is_empty() {
-            return Ok(());
-        }
-        let said: Vec<String> = raised.iter().map(|topic| self.voice.say(*topic)).collect();
-        if let super::Connection::Postgres(conn) = tx.connection() {
-            sqlx::query(NOTIFY).bind(said).execute(conn).await?;
-        }
-        Ok(())
     }
 
     pub(super) async fn close(&self) {

@@ -1,6 +1,7 @@
 use super::tx::Link;
 use super::writer::Writer;
-use super::{ClockSource, Signals, StoreError, Tx};
+use super::{ClockSource, Connections, Signals, StoreError, Tx};
+use crate::config::Synchronous;
 use crate::telemetry::Metrics;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
@@ -33,20 +34,24 @@ impl Sqlite {
 
     pub(super) async fn open(
         path: &Path,
-        readers: u32,
+        connections: Connections,
         clock: ClockSource,
     ) -> Result<Self, StoreError> {
         let failed = |reason: String| StoreError::Open {
             database: path.display().to_string(),
             reason,
         };
-        // WAL lets readers go on beside the writer. FULL: an acknowledged write survives a power cut; group
-        // commit makes it nearly free.
+        // WAL lets readers go on beside the writer. FULL, which is the default: an acknowledged write survives a power cut;
+        // group commit makes it nearly free.
+        let synchronous = match connections.sqlite_synchronous {
+            Synchronous::Full => SqliteSynchronous::Full,
+            Synchronous::Normal => SqliteSynchronous::Normal,
+        };
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             .busy_timeout(BUSY)
             .foreign_keys(true);
         let lock = lock_for_migration(path)
@@ -65,7 +70,7 @@ impl Sqlite {
         }
         drop(lock);
         let pool = SqlitePoolOptions::new()
-            .max_connections(readers)
+            .max_connections(connections.readers)
             .connect_with(options.pragma("query_only", "ON"))
             .await
             .map_err(|error| failed(error.to_string()))?;

@@ -23,6 +23,8 @@ struct Server {
     admin: String,
     /// What stands behind the database's name in an address.
     parameters: String,
+    /// Whether it is thrown away after this run.
+    is_ours: bool,
     /// Kept for as long as this process lives.
     _cluster: Option<Cluster>,
 }
@@ -88,10 +90,39 @@ impl Database {
         &self.url
     }
 
+    /// Do what the server does by itself once much has changed: clear away, and count.
+    ///
+    /// # Panics
+    /// Where the server does not answer.
+    pub async fn vacuum(&self) {
+        let mut conn = PgConnection::connect(&self.url)
+            .await
+            .expect("a server that answers");
+        order(&mut conn, "VACUUM ANALYZE".to_owned()).await;
+    }
+
     /// Its address, to open it.
     pub fn parsed_url(&self) -> DatabaseUrl {
         self.url.parse().expect("a database's address")
     }
+}
+
+/// From now on, let the server that was started for this run write what it commits to the disk, as a server does that is
+/// not for tests: for figures. Somebody else's server stays as it is.
+///
+/// # Panics
+/// Where the server does not do it.
+pub async fn write_through() {
+    let Some(server) = server().filter(|server| server.is_ours) else {
+        return;
+    };
+    let mut admin = PgConnection::connect(&server.admin)
+        .await
+        .expect("a server that answers");
+    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+        order(&mut admin, format!("ALTER SYSTEM SET {setting} = on")).await;
+    }
+    order(&mut admin, "SELECT pg_reload_conf()".to_owned()).await;
 }
 
 /// A server that is one test's own, to be restarted.
@@ -199,6 +230,7 @@ fn at(address: String, cluster: Option<Cluster>) -> Server {
         admin: format!("{address}/postgres"),
         address,
         parameters: String::new(),
+        is_ours: true,
         _cluster: cluster,
     }
 }
@@ -217,6 +249,7 @@ fn of_url(url: String) -> Server {
         address: address.to_owned(),
         parameters,
         admin: url,
+        is_ours: false,
         _cluster: None,
     }
 }

@@ -3,11 +3,12 @@
 use super::fixture::{claim, give_up};
 use agent_factory_tests::api::Client;
 use agent_factory_tests::built;
-use agent_factory_tests::serve::{ControlPlane, Deployment};
+use agent_factory_tests::installation::Installation;
+use agent_factory_tests::process::Process;
 
 /// A control plane with an agent `default` of the tenant `acme`, and the operator's token.
-async fn plane(deployment: &Deployment) -> (ControlPlane, String) {
-    let plane = deployment.start().await;
+async fn plane(installation: &Installation) -> (Process, String) {
+    let plane = installation.control_plane().await;
     let operator = plane.token().expect("a first token").to_owned();
     let engine = built::guest("offline").display().to_string();
     for arguments in [
@@ -28,7 +29,7 @@ async fn plane(deployment: &Deployment) -> (ControlPlane, String) {
 }
 
 /// What a command that succeeds says: on stdout, and on stderr.
-async fn said(plane: &ControlPlane, token: &str, arguments: &[&str]) -> (String, String) {
+async fn said(plane: &Process, token: &str, arguments: &[&str]) -> (String, String) {
     let output = plane.command(token, arguments).await;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(
@@ -39,12 +40,12 @@ async fn said(plane: &ControlPlane, token: &str, arguments: &[&str]) -> (String,
     (text(&output.stdout), text(&output.stderr))
 }
 
-async fn run(plane: &ControlPlane, token: &str, arguments: &[&str]) -> String {
+async fn run(plane: &Process, token: &str, arguments: &[&str]) -> String {
     said(plane, token, arguments).await.0
 }
 
 /// What a command that fails says.
-async fn refused(plane: &ControlPlane, token: &str, arguments: &[&str]) -> String {
+async fn refused(plane: &Process, token: &str, arguments: &[&str]) -> String {
     let output = plane.command(token, arguments).await;
     assert!(!output.status.success(), "{arguments:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -52,11 +53,11 @@ async fn refused(plane: &ControlPlane, token: &str, arguments: &[&str]) -> Strin
 
 #[tokio::test]
 async fn a_message_is_found_cancelled_given_up_replayed_and_purged_by_commands() {
-    let deployment = Deployment::sqlite();
-    let (plane, operator) = plane(&deployment).await;
+    let installation = Installation::sqlite();
+    let (mut plane, operator) = plane(&installation).await;
     let arguments = ["token", "create", "--scope", "worker"];
     let worker = run(&plane, &operator, &arguments).await;
-    let worker = Client::at(plane.url(), &worker);
+    let worker = Client::of(plane.url()).under(&worker);
     let arguments = [
         "token",
         "create",
@@ -131,11 +132,11 @@ async fn a_message_is_found_cancelled_given_up_replayed_and_purged_by_commands()
 
 #[tokio::test]
 async fn a_conversation_and_a_tenant_are_paused_and_bounded_and_a_worker_drained_by_commands() {
-    let deployment = Deployment::sqlite();
-    let (plane, operator) = plane(&deployment).await;
+    let installation = Installation::sqlite();
+    let (mut plane, operator) = plane(&installation).await;
     let arguments = ["token", "create", "--scope", "worker"];
     let worker = run(&plane, &operator, &arguments).await;
-    let worker = Client::at(plane.url(), &worker);
+    let worker = Client::of(plane.url()).under(&worker);
     let ask = async |arguments: &[&str]| run(&plane, &operator, arguments).await;
     for conversation in ["a", "b", "d"] {
         let send = [

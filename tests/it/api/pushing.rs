@@ -1,7 +1,8 @@
 //! The commands that bring an agent to a control plane, as a person types them.
 
 use agent_factory_tests::built;
-use agent_factory_tests::serve::{ControlPlane, Deployment};
+use agent_factory_tests::installation::Installation;
+use agent_factory_tests::process::Process;
 use std::path::PathBuf;
 use std::process::Output;
 
@@ -24,14 +25,14 @@ fn said(output: &Output) -> String {
     }
 }
 
-async fn run(plane: &ControlPlane, token: &str, arguments: &[&str]) -> String {
+async fn run(plane: &Process, token: &str, arguments: &[&str]) -> String {
     said(&plane.command(token, arguments).await)
 }
 
 #[tokio::test]
 async fn an_agent_is_made_from_an_example_by_commands() {
-    let deployment = Deployment::sqlite();
-    let plane = deployment.start().await;
+    let installation = Installation::sqlite();
+    let plane = installation.control_plane().await;
     let operator = plane.token().expect("a first token").to_owned();
     run(&plane, &operator, &["tenant", "create", "acme"]).await;
     let engine = built::guest("offline").display().to_string();

@@ -1,6 +1,6 @@
 //! `agent-factory serve` and the commands that ask it.
 
-use agent_factory_tests::serve::Deployment;
+use agent_factory_tests::installation::Installation;
 use std::process::Output;
 
 fn out(output: &Output) -> String {
@@ -14,8 +14,8 @@ fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-async fn a_first_start_prints_a_token_and_the_next_does_not(deployment: Deployment) {
-    let first = deployment.start().await;
+async fn a_first_start_prints_a_token_and_the_next_does_not(installation: Installation) {
+    let mut first = installation.control_plane().await;
     let token = first.token().expect("a token").to_owned();
     assert_eq!(
         out(&first.command(&token, &["tenant", "create", "acme"]).await),
@@ -49,11 +49,12 @@ async fn a_first_start_prints_a_token_and_the_next_does_not(deployment: Deployme
             .await,
     );
     assert!(refused.contains("unknown, revoked or expired"), "{refused}");
-    let (status, log) = first.terminate().await;
+    let status = first.terminate().await;
+    let log = first.log_text();
     assert!(status.success(), "{log}");
     assert!(!log.contains("aft_"), "{log}");
 
-    let second = deployment.start().await;
+    let mut second = installation.control_plane().await;
     assert_eq!(second.token(), None);
     out(&second.command(&token, &["token", "list"]).await);
     second.terminate().await;
@@ -61,33 +62,34 @@ async fn a_first_start_prints_a_token_and_the_next_does_not(deployment: Deployme
 
 #[tokio::test]
 async fn a_first_start_on_sqlite_prints_a_token_and_the_next_does_not() {
-    a_first_start_prints_a_token_and_the_next_does_not(Deployment::sqlite()).await;
+    a_first_start_prints_a_token_and_the_next_does_not(Installation::sqlite()).await;
 }
 
 #[tokio::test]
 async fn a_first_start_on_postgresql_prints_a_token_and_the_next_does_not() {
-    if let Some(deployment) = Deployment::postgres().await {
-        a_first_start_prints_a_token_and_the_next_does_not(deployment).await;
+    if let Some(installation) = Installation::postgres().await {
+        a_first_start_prints_a_token_and_the_next_does_not(installation).await;
     }
 }
 
 #[tokio::test]
 async fn a_token_the_operator_gives_is_known_and_printed_nowhere() {
     let token = format!("aft_o_{}", "5ec12e70".repeat(8));
-    let deployment = Deployment::sqlite().variable("AGENT_FACTORY_OPERATOR_TOKEN", &token);
+    let installation = Installation::sqlite().variable("AGENT_FACTORY_OPERATOR_TOKEN", &token);
     for _ in 0..2 {
-        let serving = deployment.start().await;
+        let mut serving = installation.control_plane().await;
         assert_eq!(serving.token(), None);
         out(&serving.command(&token, &["tenant", "create", "acme"]).await);
-        let (_, log) = serving.terminate().await;
+        serving.terminate().await;
+        let log = serving.log_text();
         assert!(!log.contains("5ec12e70"), "{log}");
     }
 }
 
 #[tokio::test]
 async fn a_command_says_what_to_do_where_nobody_answers() {
-    let deployment = Deployment::sqlite();
-    let serving = deployment.start().await;
+    let installation = Installation::sqlite();
+    let serving = installation.control_plane().await;
     let token = serving.token().expect("a token").to_owned();
     let arguments = ["queue", "stats", "--url", "http://127.0.0.1:9"];
     let said = error(&serving.command(&token, &arguments).await);

@@ -6,7 +6,7 @@ use agent_factory::queue::{
     FailOutcome, Heartbeat, LeaseError, MessageState, MessageStatus, Policy, Priority, QueueStats,
     Retry, RetryPolicy, Scope, Settled, Started, Swept,
 };
-use agent_factory::store::{Db, StoreError, Topic};
+use agent_factory::store::{Db, StoreError, Topic, Tx, Work};
 use agent_factory_tests::database::{TestDatabase, conversation, payload};
 use std::time::Duration;
 
@@ -78,6 +78,44 @@ impl Driver {
                 Box::pin(async move { queue::enqueue(tx, &policy, &message, id).await })
             })
             .await
+    }
+
+    /// All in one transaction.
+    pub(crate) async fn enqueue_all(
+        &self,
+        messages: Vec<Enqueue>,
+    ) -> Vec<Result<Enqueued, EnqueueError>> {
+        let policy = self.policy.clone();
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|message| (message, self.test.ids.message().unwrap()))
+            .collect();
+        self.db()
+            .write(move |tx| {
+                Box::pin(async move { queue::enqueue_all(tx, &policy, &messages).await })
+            })
+            .await
+            .map_err(|error: StoreError| error)
+            .unwrap()
+    }
+
+    /// All in one transaction.
+    pub(crate) async fn complete_all(&self, leases: &[Lease]) -> Vec<Result<Settled, LeaseError>> {
+        let leases = leases.to_vec();
+        self.db()
+            .write(move |tx| Box::pin(async move { queue::complete_all(tx, &leases).await }))
+            .await
+            .map_err(|error: StoreError| error)
+            .unwrap()
+    }
+
+    /// Whatever else the queue does, in a transaction of its own.
+    pub(crate) async fn write<T, F>(&self, work: F) -> T
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T, StoreError> + Send + 'static,
+    {
+        self.db().write(work).await.unwrap()
     }
 
     pub(crate) async fn enqueue_as(&self, message: Enqueue) -> MessageId {

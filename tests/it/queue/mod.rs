@@ -3,10 +3,16 @@
 pub(crate) mod driver;
 
 mod accepting;
+mod batches;
+mod cancelling;
 mod claiming;
+mod crowding;
+mod forgetting;
 mod leasing;
 mod model;
+mod pausing;
 mod plans;
 mod races;
+mod repairing;
 mod repeating;
 mod settling;

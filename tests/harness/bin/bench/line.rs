@@ -10,6 +10,8 @@ pub(crate) struct Figure {
     case: &'static str,
     params: Value,
     unit: &'static str,
+    /// Where it is not the median.
+    value: Option<f64>,
     samples: Vec<f64>,
 }
 
@@ -44,8 +46,27 @@ impl Figure {
             case,
             params,
             unit,
+            value: None,
             samples,
         }
+    }
+
+    /// With this as its value: a rate, whose samples are milliseconds.
+    pub(crate) fn valued(self, value: f64) -> Self {
+        Self {
+            value: Some(value),
+            ..self
+        }
+    }
+
+    /// The middle one of its samples.
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The sample that one of a hundred exceeds.
+    pub(crate) fn p99(&self) -> f64 {
+        self.quantile(0.99)
     }
 
     /// The smallest sample that `share` of them do not exceed.
@@ -74,15 +95,23 @@ impl Figure {
         self.print_with(fields);
     }
 
+    /// Print it, with how many times something it is, and what that is.
+    pub(crate) fn print_ratio(&self, versus: &str, ratio: f64) {
+        let mut fields = Map::new();
+        fields.insert("ratio_vs".to_owned(), json!(versus));
+        fields.insert("ratio".to_owned(), json!(rounded(ratio)));
+        self.print_with(fields);
+    }
+
     fn print_with(&self, ratio: Map<String, Value>) {
         let line = Line {
             bench: self.bench,
             case: self.case,
             params: &self.params,
-            value: rounded(self.quantile(0.5)),
+            value: rounded(self.value.unwrap_or_else(|| self.median())),
             unit: self.unit,
-            p50: rounded(self.quantile(0.5)),
-            p99: rounded(self.quantile(0.99)),
+            p50: rounded(self.median()),
+            p99: rounded(self.p99()),
             load1: load(),
             ratio,
         };

@@ -5,6 +5,7 @@
 
 mod boot;
 mod line;
+mod queue;
 mod spans;
 mod turn;
 
@@ -33,6 +34,8 @@ enum Bench {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         starts: u32,
     },
+    /// The durable queue, on a workload of many conversations: enqueue, claim, complete, wait, and beside a backlog.
+    Queue(queue::Arguments),
 }
 
 #[tokio::main]
@@ -40,6 +43,7 @@ async fn main() -> ExitCode {
     let outcome = match Arguments::parse().bench {
         Bench::Turn { turns } => turn::run(turns).await,
         Bench::Boot { starts } => boot::run(starts).await,
+        Bench::Queue(arguments) => queue::run(&arguments).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,110 @@
+//! Nobody waits behind a crowd: tenants take turns, and none may have more in flight than its bound.
+
+use super::driver::{Driver, acme, request, tenants};
+use agent_factory::queue::{self, Enqueue};
+use agent_factory_tests::store_cases;
+use std::collections::BTreeMap;
+
+async fn limit(queue: &Driver, in_flight: Option<u32>) {
+    let limited = queue.write(move |tx| {
+        Box::pin(async move { queue::limit_tenant(tx, &acme(), in_flight).await })
+    });
+    assert!(limited.await);
+}
+
+store_cases! {
+    async fn a_tenant_has_no_more_in_flight_than_its_bound_and_goes_on_as_it_settles(test) {
+        let mut queue = Driver::new(test).await;
+        queue.policy.tenant_in_flight = 3;
+        for number in 0..5 {
+            queue.enqueue(&format!("c{number}"), "hi").await;
+        }
+        let batch = queue.claim_as(request("one", 9, 0)).await;
+        assert_eq!(batch.claimed.len(), 3);
+        let more = queue.claim_as(request("two", 9, 0)).await;
+        assert!(more.claimed.is_empty() && more.crowded, "{more:?}");
+        queue.complete(&batch.claimed[0].lease).await.unwrap();
+        let more = queue.claim_as(request("two", 9, 0)).await;
+        assert_eq!(more.claimed.len(), 1);
+    }
+
+    async fn a_tenant_at_its_bound_leaves_its_part_of_a_claim_to_the_others(test) {
+        let mut queue = Driver::new(test).await;
+        queue.policy.tenant_in_flight = 2;
+        queue.test.agent("other", "support").await;
+        for number in 0..6 {
+            queue.enqueue(&format!("c{number}"), "hi").await;
+            queue.enqueue_of("other", &format!("c{number}")).await;
+        }
+        let first = queue.claim(9).await;
+        assert_eq!(first.len(), 4, "{:?}", tenants(&first));
+        let theirs: Vec<_> = first.into_iter().map(|it| it.lease).filter(|it| it.tenant_id.as_str() == "other").collect();
+        queue.complete_all(&theirs).await;
+        assert_eq!(tenants(&queue.claim(9).await), ["other", "other"]);
+    }
+
+    async fn a_tenant_s_own_bound_is_taken_instead_of_the_common_one(test) {
+        let mut queue = Driver::new(test).await;
+        queue.policy.tenant_in_flight = 1;
+        limit(&queue, Some(4)).await;
+        for number in 0..6 {
+            queue.enqueue(&format!("c{number}"), "hi").await;
+        }
+        assert_eq!(queue.claim(9).await.len(), 4);
+        limit(&queue, None).await;
+        assert!(queue.claim(9).await.is_empty());
+        limit(&queue, Some(5)).await;
+        assert_eq!(queue.claim(9).await.len(), 1);
+    }
+
+    async fn whoever_is_behind_many_tenants_at_their_bounds_is_reached(test) {
+        let mut queue = Driver::new(test).await;
+        queue.policy.tenant_in_flight = 1;
+        for number in 0..100 {
+            let tenant = format!("t{number:03}");
+            queue.test.agent(&tenant, "support").await;
+            queue.enqueue_of(&tenant, "a").await;
+            queue.enqueue_of(&tenant, "b").await;
+        }
+        assert_eq!(queue.claim(100).await.len(), 100);
+        queue.test.agent("zoo", "support").await;
+        queue.enqueue_of("zoo", "a").await;
+        let mut claims = 0;
+        let reached = loop {
+            claims += 1;
+            let claimed = queue.claim(1).await;
+            if !claimed.is_empty() {
+                break claimed;
+            }
+            assert!(claims < 4, "its turn comes within a few claims");
+        };
+        assert_eq!(tenants(&reached), ["zoo"]);
+    }
+
+    async fn a_crowd_of_one_tenant_keeps_none_of_hundreds_of_small_ones_waiting(test) {
+        const SMALL: usize = 200;
+        const MESSAGES: usize = 5;
+        let queue = Driver::new(test).await;
+        for chunk in 0..20 {
+            let crowd = (0..1000).map(|number| queue.message(&format!("c{}", (chunk * 1000 + number) % 700), "hi"));
+            queue.enqueue_all(crowd.collect()).await;
+        }
+        for number in 0..SMALL {
+            let tenant = format!("small{number}");
+            queue.test.agent(&tenant, "support").await;
+            let few: Vec<Enqueue> = (0..MESSAGES).map(|_| queue.message_of(&tenant, "only", "hi")).collect();
+            queue.enqueue_all(few).await;
+        }
+        let mut of: BTreeMap<String, usize> = BTreeMap::new();
+        while of.iter().filter(|(tenant, count)| *tenant != "acme" && **count == MESSAGES).count() < SMALL {
+            let claimed = queue.claim(100).await;
+            for message in &claimed {
+                *of.entry(message.lease.tenant_id.to_string()).or_default() += 1;
+            }
+            let leases: Vec<_> = claimed.into_iter().map(|it| it.lease).collect();
+            queue.complete_all(&leases).await;
+        }
+        // One in each round of the tenants, and the rest of the last batch.
+        assert!(of["acme"] <= 2 * MESSAGES + 100, "{}", of["acme"]);
+    }
+}
