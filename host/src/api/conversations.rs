@@ -138,6 +138,9 @@ struct ConversationView {
     agent_key: AgentKey,
     /// `idle`, `waiting`, `ready`, `leased` or `held`.
     state: String,
+    /// Why it waits, where somebody paused it; its agent or its tenant may wait besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_reason: Option<String>,
     /// When its first message came.
     #[schema(value_type = i64)]
     created_at: Timestamp,
@@ -212,6 +215,7 @@ async fn get_conversation(
         conversation_id,
         agent_key: conversation.agent_key,
         state: conversation.state,
+        paused_reason: conversation.paused_reason,
         created_at: conversation.created_at,
         messages: entries.into_iter().map(EntryView::from).collect(),
         next_cursor,

@@ -36,6 +36,9 @@ pub enum ApiError {
     /// It cannot be done as things are; says why.
     #[error("{0}")]
     Conflict(String),
+    /// What it is about is over; says what can be done instead.
+    #[error("{0}")]
+    TooLate(String),
     /// The lease is gone: another worker may have the message.
     #[error("the lease is lost")]
     LeaseLost,
@@ -88,6 +91,7 @@ impl ApiError {
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::TooLate(_) => (StatusCode::CONFLICT, "too_late"),
             Self::LeaseLost => (StatusCode::CONFLICT, "lease_lost"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::RateLimited(_) => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
@@ -104,6 +108,16 @@ impl ApiError {
             Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+
+    /// As it is told.
+    #[must_use]
+    pub fn body(&self) -> ErrorBody {
+        let (_, code) = self.status();
+        let message = self.to_string();
+        ErrorBody {
+            error: ErrorDetail { code, message },
         }
     }
 }
@@ -135,12 +149,8 @@ fn retry_after(response: &mut Response, after: Duration) {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let (status, code) = self.status();
-        let message = self.to_string();
-        let body = ErrorBody {
-            error: ErrorDetail { code, message },
-        };
-        let mut response = (status, Json(body)).into_response();
+        let (status, _) = self.status();
+        let mut response = (status, Json(self.body())).into_response();
         match self {
             Self::RateLimited(after) => retry_after(&mut response, after),
             Self::Overloaded => retry_after(&mut response, Duration::ZERO),

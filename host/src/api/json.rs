@@ -24,10 +24,13 @@ where
             return Err(ApiError::UnsupportedMediaType("application/json"));
         }
         let body = Bytes::from_request(request, state).await?;
-        serde_json::from_slice(&body)
-            .map(Self)
-            .map_err(|error| ApiError::Invalid(refusal(&error)))
+        read(&body, "body").map(Self)
     }
+}
+
+/// Read a value; a refusal calls it `what`.
+pub(super) fn read<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(json).map_err(|error| ApiError::Invalid(refusal(&error, what)))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -55,11 +58,11 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
-/// Where a body is wrong, and what is expected there, without the value that is there.
-fn refusal(error: &serde_json::Error) -> String {
+/// Where a value is wrong, and what is expected there, without the value that is there.
+fn refusal(error: &serde_json::Error, what: &str) -> String {
     let (line, column) = (error.line(), error.column());
     if !error.is_data() {
-        return format!("the body is not JSON: line {line}, column {column}");
+        return format!("the {what} is not JSON: line {line}, column {column}");
     }
     let text = error.to_string();
     let text = text.strip_suffix(&format!(" at line {line} column {column}"));
@@ -72,7 +75,7 @@ fn refusal(error: &serde_json::Error) -> String {
         None if shows_value => "a value is of another kind",
         _ => text,
     };
-    format!("the body is refused: {said} (line {line}, column {column})")
+    format!("the {what} is refused: {said} (line {line}, column {column})")
 }
 
 #[cfg(test)]
@@ -111,7 +114,7 @@ mod tests {
             ("5ec12e7, expected something", "is not JSON"),
         ] {
             let error = serde_json::from_str::<Body>(body).unwrap_err();
-            let refusal = refusal(&error);
+            let refusal = refusal(&error, "body");
             assert!(refusal.contains(said), "{body}: {refusal}");
             assert!(!refusal.contains("5ec12e7"), "{body}: {refusal}");
             assert!(!refusal.contains("512127"), "{body}: {refusal}");

@@ -5,7 +5,7 @@ use crate::domain::{AgentKey, BotId, Channel, ConversationId, MessageId, Payload
 use crate::domain::{Provider, TenantId, TraceId};
 use crate::identity;
 use crate::queue::{self, Enqueue, EnqueueError, Enqueued, Priority};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -33,7 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// A message for an agent.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EnqueueRequest {
+pub(super) struct EnqueueRequest {
     /// Messages of one conversation are answered one at a time, in order: 1 to 256 visible ASCII characters. It is made
     /// where there is none, and bound to its first agent for good.
     #[schema(value_type = String)]
@@ -109,7 +109,7 @@ enum ReplyTo {
 /// What was accepted.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct EnqueuedView {
+pub(super) struct EnqueuedView {
     /// The message; the first one where this is a repeat.
     #[schema(value_type = String)]
     message_id: MessageId,
@@ -117,8 +117,42 @@ struct EnqueuedView {
     duplicate: bool,
 }
 
+impl EnqueuedView {
+    /// What is told of an accepted message; an error where another message has its `externalMessageId`.
+    pub(super) fn of(enqueued: Enqueued) -> Result<Self, ApiError> {
+        if enqueued.differs {
+            return Err(ApiError::Conflict(format!(
+                "the externalMessageId belongs to the message {}, which says something else",
+                enqueued.message_id
+            )));
+        }
+        Ok(Self {
+            message_id: enqueued.message_id,
+            duplicate: enqueued.duplicate,
+        })
+    }
+}
+
+/// The refusal of a message whose reply is to go through a bot that its tenant does not have.
+pub(super) async fn of_unknown_bot(
+    tx: &mut Tx,
+    message: &Enqueue,
+) -> Result<Option<ApiError>, StoreError> {
+    let Channel::Telegram { bot_id, .. } = &message.payload.reply_to else {
+        return Ok(None);
+    };
+    let bot = identity::token_ref(tx, &message.tenant_id, bot_id).await?;
+    let unknown = || ApiError::Invalid(format!("payload.replyTo: the tenant has no bot {bot_id}"));
+    Ok(bot.is_none().then(unknown))
+}
+
 impl EnqueueRequest {
-    fn checked(self, tenant_id: TenantId, trace_id: TraceId) -> Result<Enqueue, ApiError> {
+    /// The message, where it keeps to every bound.
+    pub(super) fn checked(
+        self,
+        tenant_id: TenantId,
+        trace_id: TraceId,
+    ) -> Result<Enqueue, ApiError> {
         let invalid = |text: String| Err(ApiError::Invalid(text));
         let payload = self.payload;
         if !(1..=ID_BYTES_MAX).contains(&payload.provider_user_id.len()) {
@@ -227,13 +261,8 @@ async fn enqueue(
         .db
         .write(move |tx| {
             Box::pin(async move {
-                if let Channel::Telegram { bot_id, .. } = &message.payload.reply_to {
-                    let bot = identity::token_ref(tx, &message.tenant_id, bot_id).await?;
-                    if bot.is_none() {
-                        return Ok(Err(ApiError::Invalid(format!(
-                            "payload.replyTo: the tenant has no bot {bot_id}"
-                        ))));
-                    }
+                if let Some(error) = of_unknown_bot(tx, &message).await? {
+                    return Ok(Err(error));
                 }
                 queue::enqueue(tx, &policy, &message, message_id)
                     .await
@@ -241,21 +270,11 @@ async fn enqueue(
             })
         })
         .await;
-    let enqueued = stored??;
-    if enqueued.differs {
-        return Err(ApiError::Conflict(format!(
-            "the externalMessageId belongs to the message {}, which says something else",
-            enqueued.message_id
-        )));
-    }
-    let status = if enqueued.duplicate {
+    let view = EnqueuedView::of(stored??)?;
+    let status = if view.duplicate {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
-    };
-    let view = EnqueuedView {
-        message_id: enqueued.message_id,
-        duplicate: enqueued.duplicate,
     };
     Ok((status, Json(view)))
 }

@@ -5,8 +5,11 @@
 //! error has is decided in `error.rs` and nowhere else. The description at `/openapi.json` is made from the same routes.
 
 mod agents;
+mod batches;
 mod caller;
+mod cancels;
 mod conversations;
+mod dead_letters;
 mod document;
 mod documents;
 mod engines;
@@ -15,12 +18,13 @@ mod headers;
 mod health;
 mod json;
 mod lane;
+mod listing;
 mod messages;
 mod path;
+mod pauses;
 mod progress;
 mod query;
 mod rate;
-mod repairs;
 mod router;
 mod secrets;
 mod server;

@@ -1,9 +1,9 @@
 //! What became of a message: asked for, or waited for.
 
 use super::{Api, ApiError, App, Json, Path, Query, WAIT_MAX};
-use crate::domain::{AgentKey, ConversationId, MessageId, TenantId, Timestamp};
+use crate::domain::{AgentKey, ConversationId, MessageId, TenantId, Timestamp, WorkerId};
 use crate::outbox::{self, Reply, ReplyState};
-use crate::queue::{self, MessageState, MessageStatus};
+use crate::queue::{self, FailedAttempt, MessageState, MessageStatus};
 use crate::store::{StoreError, Topic};
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The most failed attempts that are told.
+const ATTEMPTS_MAX: u32 = 100;
+
 /// What waits, and so has a lane of its own.
 pub(super) fn waiting_routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(get_message))
@@ -21,7 +24,7 @@ pub(super) fn waiting_routes() -> OpenApiRouter<Api> {
 /// Where a message is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StatusName {
+pub(super) enum StatusName {
     /// It waits for its turn.
     Queued,
     /// A worker has it.
@@ -32,6 +35,18 @@ enum StatusName {
     Cancelled,
     /// It was given up; `lastError` says why.
     DeadLetter,
+}
+
+impl StatusName {
+    pub(super) const fn of(state: &MessageState) -> Self {
+        match state {
+            MessageState::Queued { .. } => Self::Queued,
+            MessageState::Processing => Self::Processing,
+            MessageState::Done { .. } => Self::Done,
+            MessageState::Cancelled { .. } => Self::Cancelled,
+            MessageState::DeadLetter { .. } => Self::DeadLetter,
+        }
+    }
 }
 
 /// What can be said of a message.
@@ -53,7 +68,7 @@ struct MessageView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     not_before: Option<Timestamp>,
-    /// Its agent waits for a person, for this reason.
+    /// It, its agent or its tenant waits for a person, for this reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     held_reason: Option<String>,
     /// Attempts that failed.
@@ -65,15 +80,48 @@ struct MessageView {
     /// How the last failed attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// How attempts ended that did not settle it, in order: the first 100.
+    failed_attempts: Vec<AttemptView>,
     /// When it was accepted.
     #[schema(value_type = i64)]
     enqueued_at: Timestamp,
-    /// When it was answered or given up.
+    /// When it was answered, cancelled or given up.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>)]
     finished_at: Option<Timestamp>,
     /// In order; none before it is done.
     replies: Vec<ReplyView>,
+}
+
+/// An attempt that did not settle its message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AttemptView {
+    /// From 1; begins anew where the message is replayed.
+    attempt: i64,
+    /// `failed`, or `crashed`: its worker was lost.
+    outcome: String,
+    /// How it failed.
+    error: String,
+    /// Whose it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    worker_id: Option<WorkerId>,
+    /// When it ended.
+    #[schema(value_type = i64)]
+    ended_at: Timestamp,
+}
+
+impl From<FailedAttempt> for AttemptView {
+    fn from(attempt: FailedAttempt) -> Self {
+        Self {
+            attempt: attempt.attempt,
+            outcome: attempt.outcome,
+            error: attempt.error,
+            worker_id: attempt.worker_id,
+            ended_at: attempt.ended_at,
+        }
+    }
 }
 
 /// Where a reply is on its way.
@@ -122,13 +170,19 @@ impl From<Reply> for ReplyView {
     }
 }
 
-fn view(message_id: MessageId, status: MessageStatus, replies: Vec<Reply>) -> MessageView {
-    let (name, not_before, held_reason, finished_at) = match status.state {
-        MessageState::Queued { not_before, held } => (StatusName::Queued, not_before, held, None),
-        MessageState::Processing => (StatusName::Processing, None, None, None),
-        MessageState::Done { at } => (StatusName::Done, None, None, Some(at)),
-        MessageState::Cancelled { at } => (StatusName::Cancelled, None, None, Some(at)),
-        MessageState::DeadLetter { at } => (StatusName::DeadLetter, None, None, Some(at)),
+fn view(message_id: MessageId, found: Found) -> MessageView {
+    let Found {
+        status,
+        replies,
+        attempts,
+    } = found;
+    let name = StatusName::of(&status.state);
+    let (not_before, held_reason, finished_at) = match status.state {
+        MessageState::Queued { not_before, held } => (not_before, held, None),
+        MessageState::Processing => (None, None, None),
+        MessageState::Done { at }
+        | MessageState::Cancelled { at }
+        | MessageState::DeadLetter { at } => (None, None, Some(at)),
     };
     MessageView {
         message_id,
@@ -141,6 +195,7 @@ fn view(message_id: MessageId, status: MessageStatus, replies: Vec<Reply>) -> Me
         crashes: status.crashes,
         max_attempts: status.max_attempts,
         last_error: status.last_error,
+        failed_attempts: attempts.into_iter().map(AttemptView::from).collect(),
         enqueued_at: status.enqueued_at,
         finished_at,
         replies: replies.into_iter().map(ReplyView::from).collect(),
@@ -150,17 +205,17 @@ fn view(message_id: MessageId, status: MessageStatus, replies: Vec<Reply>) -> Me
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Path)]
-struct Named {
+pub(super) struct Named {
     /// The message.
     #[param(value_type = String)]
-    message_id: MessageId,
+    pub(super) message_id: MessageId,
 }
 
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wait {
-    /// Wait up to so many milliseconds, 0 to 30000, until the message is done or given up, or its agent is held.
+    /// Wait up to so many milliseconds, 0 to 30000, until the message is done, cancelled or given up, or waits for a person.
     #[param(minimum = 0, maximum = 30000)]
     wait_ms: Option<u64>,
 }
@@ -192,10 +247,10 @@ async fn get_message(
     // Before the first look, so that nothing is missed in between.
     let mut settled = api.db.signals().listen(Topic::Settled);
     loop {
-        let (status, replies) = look(&api, &tenant_id, &message_id).await?;
+        let found = look(&api, &tenant_id, &message_id).await?;
         let left = deadline.saturating_duration_since(Instant::now());
-        if is_settled(&status.state) || left.is_zero() || api.closing.is_cancelled() {
-            return Ok(Json(view(message_id, status, replies)));
+        if is_settled(&found.status.state) || left.is_zero() || api.closing.is_cancelled() {
+            return Ok(Json(view(message_id, found)));
         }
         // Another process may settle it; what is not heard of is found by looking again.
         let changed = settled.changed(left.min(poll));
@@ -213,23 +268,31 @@ const fn is_settled(state: &MessageState) -> bool {
     }
 }
 
-async fn look(
-    api: &Api,
-    tenant_id: &TenantId,
-    message_id: &MessageId,
-) -> Result<(MessageStatus, Vec<Reply>), ApiError> {
+/// What is known of a message.
+struct Found {
+    status: MessageStatus,
+    replies: Vec<Reply>,
+    attempts: Vec<FailedAttempt>,
+}
+
+async fn look(api: &Api, tenant_id: &TenantId, message_id: &MessageId) -> Result<Found, ApiError> {
     let (tenant_id, message_id) = (tenant_id.clone(), message_id.clone());
     let found: Result<_, StoreError> = api
         .db
         .read(move |tx| {
             Box::pin(async move {
                 let status = queue::message_status(tx, &tenant_id, &message_id).await?;
-                let replies = outbox::replies_of(tx, &tenant_id, &message_id).await?;
-                Ok((status, replies))
+                let Some(status) = status else {
+                    return Ok(None);
+                };
+                Ok(Some(Found {
+                    status,
+                    replies: outbox::replies_of(tx, &tenant_id, &message_id).await?,
+                    attempts: queue::failed_attempts(tx, &tenant_id, &message_id, ATTEMPTS_MAX)
+                        .await?,
+                }))
             })
         })
         .await;
-    let (status, replies) = found?;
-    let status = status.ok_or(ApiError::NotFound("message"))?;
-    Ok((status, replies))
+    found?.ok_or(ApiError::NotFound("message"))
 }

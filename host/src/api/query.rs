@@ -58,14 +58,16 @@ impl Paging {
     /// # Errors
     /// Where it is no cursor of this list.
     pub fn cursor<C: std::str::FromStr>(&self) -> Result<Option<C>, ApiError> {
-        let Some(cursor) = &self.cursor else {
-            return Ok(None);
-        };
-        let parsed = cursor.parse().map_err(|_| {
-            ApiError::Invalid("cursor must be the nextCursor of a page of this list".to_owned())
-        })?;
-        Ok(Some(parsed))
+        page_cursor(self.cursor.as_deref())
     }
+}
+
+/// Where to go on, where this is sent; none for the first page.
+pub(super) fn page_cursor<C: std::str::FromStr>(sent: Option<&str>) -> Result<Option<C>, ApiError> {
+    let wrong =
+        || ApiError::Invalid("cursor must be the nextCursor of a page of this list".to_owned());
+    sent.map(|cursor| cursor.parse().map_err(|_| wrong()))
+        .transpose()
 }
 
 /// The number of items a page has, where this many are asked for.

@@ -2,8 +2,9 @@
 
 use super::lane::{self, Lane};
 use super::{
-    Api, ApiError, Json, agents, conversations, document, documents, engines, headers, health,
-    messages, progress, repairs, secrets, skills, stats, tenants, tokens, whoami, worker,
+    Api, ApiError, Json, agents, batches, cancels, conversations, dead_letters, document,
+    documents, engines, headers, health, listing, messages, pauses, progress, secrets, skills,
+    stats, tenants, tokens, whoami, worker,
 };
 use crate::telemetry::{Observer, Operations, observe};
 use axum::extract::DefaultBodyLimit;
@@ -66,10 +67,13 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(tenants::routes())
         .merge(tokens::routes())
         .merge(messages::routes())
+        .merge(listing::routes())
+        .merge(cancels::routes())
         .merge(conversations::routes())
         .merge(secrets::routes())
         .merge(stats::routes())
-        .merge(repairs::routes())
+        .merge(dead_letters::routes())
+        .merge(pauses::routes())
         .merge(whoami::routes())
         .merge(agents::routes())
         .merge(skills::routes())
@@ -83,12 +87,14 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .layer(bytes(uploads.folder_bytes));
     // A document has a bound of its own, which may be over that of other bodies.
     let documents = documents::routes().layer(bytes(uploads.document_bytes));
+    let batches = batches::routes().layer(DefaultBodyLimit::max(batches::bytes_max(api)));
     through(quick, &lanes.requests)
         .merge(through(waiting, &lanes.waits))
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .merge(through(worker::routes(api), &lanes.worker_requests))
         .merge(through(worker::settling_routes(api), &lanes.settlements))
         .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
+        .merge(through(batches, &lanes.requests))
         .merge(through(documents, &lanes.requests))
         .merge(through(folders, &api.uploads().lane))
 }

@@ -1,11 +1,12 @@
 //! How much there is to do, and who does it.
 
 use super::query::{next_cursor, page_limit};
-use super::{Api, ApiError, App, Json, Operator, Query};
+use super::{Api, ApiError, App, Json, Operator, Path, Query};
 use crate::domain::{Pool, Timestamp, WorkerId};
 use crate::queue::{self, QueueStats, Scope, WorkerInfo};
 use crate::store::StoreError;
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +17,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(queue_stats))
         .routes(routes!(pool_stats))
         .routes(routes!(worker_stats))
+        .routes(routes!(drain_worker))
 }
 
 /// How much there is to do.
@@ -188,4 +190,37 @@ async fn worker_stats(
         workers: workers.into_iter().map(WorkerView::from).collect(),
         next_cursor,
     }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Path)]
+struct WorkerNamed {
+    /// The worker, as `workerStats` shows it.
+    #[param(value_type = String)]
+    worker_id: WorkerId,
+}
+
+/// Tell a worker to end once it has finished what it has. It hears of it with its next claim or heartbeat and is given no
+/// more messages. A second time changes nothing.
+#[utoipa::path(
+    post, path = "/v1/workers/{workerId}/drain", operation_id = "drainWorker", tag = "queue",
+    params(WorkerNamed), security(("bearer" = ["operator"])),
+    responses((status = 204, description = "It is told, or has stopped already."))
+)]
+async fn drain_worker(
+    State(api): State<Api>,
+    _: Operator,
+    Path(named): Path<WorkerNamed>,
+) -> Result<StatusCode, ApiError> {
+    let WorkerNamed { worker_id } = named;
+    let known: Result<bool, StoreError> = api
+        .db
+        .write(move |tx| Box::pin(async move { queue::drain(tx, &worker_id).await }))
+        .await;
+    if known? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("worker"))
+    }
 }

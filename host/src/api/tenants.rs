@@ -1,9 +1,10 @@
-//! Tenants, as the operator makes and lists them.
+//! Tenants, as the operator makes, lists and bounds them.
 
 use super::query::next_cursor;
 use super::{Api, ApiError, Json, Operator, Paging, Path, Query};
 use crate::domain::{TenantId, Timestamp};
 use crate::identity::{self, Tenant};
+use crate::queue;
 use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,10 +13,14 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+/// The most of `maxInFlight`.
+const IN_FLIGHT_MAX: u32 = 100_000;
+
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(create_tenant))
         .routes(routes!(list_tenants))
+        .routes(routes!(limit_tenant))
 }
 
 /// One customer.
@@ -28,6 +33,12 @@ struct TenantView {
     /// When it was made.
     #[schema(value_type = i64)]
     created_at: Timestamp,
+    /// Why it waits, where it is paused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_reason: Option<String>,
+    /// How many of its messages workers have at once, at most; as configured where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_in_flight: Option<i64>,
 }
 
 impl From<Tenant> for TenantView {
@@ -35,6 +46,8 @@ impl From<Tenant> for TenantView {
         Self {
             tenant_id: tenant.tenant_id,
             created_at: tenant.created_at,
+            paused_reason: tenant.paused_reason,
+            max_in_flight: tenant.max_in_flight,
         }
     }
 }
@@ -113,4 +126,46 @@ async fn list_tenants(
         tenants: tenants.into_iter().map(TenantView::from).collect(),
         next_cursor,
     }))
+}
+
+/// What a tenant may take.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LimitsRequest {
+    /// How many of its messages workers have at once, at most, 1 to 100000; as configured where it is null.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true, minimum = 1, maximum = 100_000)]
+    max_in_flight: Option<u32>,
+}
+
+/// Bound what a tenant may take. Messages that workers have already are finished.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}/limits", operation_id = "limitTenant", tag = "tenants",
+    params(Named), security(("bearer" = ["operator"])),
+    responses((status = 204, description = "Claims keep to it from now on."))
+)]
+async fn limit_tenant(
+    State(api): State<Api>,
+    _: Operator,
+    Path(named): Path<Named>,
+    Json(limits): Json<LimitsRequest>,
+) -> Result<StatusCode, ApiError> {
+    let Named { tenant_id } = named;
+    let LimitsRequest { max_in_flight } = limits;
+    if max_in_flight.is_some_and(|most| !(1..=IN_FLIGHT_MAX).contains(&most)) {
+        return Err(ApiError::Invalid(format!(
+            "maxInFlight must be 1 to {IN_FLIGHT_MAX} messages, or null"
+        )));
+    }
+    let limited: Result<bool, StoreError> = api
+        .db
+        .write(move |tx| {
+            Box::pin(async move { queue::limit_tenant(tx, &tenant_id, max_in_flight).await })
+        })
+        .await;
+    if limited? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("tenant"))
+    }
 }

@@ -1,6 +1,10 @@
 use super::agents::{AgentCommand, BotCommand, SecretCommand};
+use super::conversations::ConversationCommand;
+use super::dead_letters::DeadLetterCommand;
 use super::logging::{LogFormat, Reader};
-use super::requests::{MessageCommand, QueueCommand, TenantCommand};
+use super::messages::MessageCommand;
+use super::queue::QueueCommand;
+use super::tenants::TenantCommand;
 use super::tokens::TokenCommand;
 use super::uploads::{EngineCommand, SkillCommand, WorkspaceCommand};
 use crate::config::Limits;
@@ -38,15 +42,21 @@ pub(super) enum Command {
     /// Make, list and revoke API tokens.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Make tenants.
+    /// Make, pause and bound tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
-    /// See how much there is to do.
+    /// See how much there is to do; tell a worker to end.
     #[command(subcommand)]
     Queue(QueueCommand),
-    /// Give messages to agents.
+    /// Give messages to agents, see what became of them, cancel them.
     #[command(subcommand)]
     Message(MessageCommand),
+    /// See, replay and purge messages that were given up.
+    #[command(subcommand)]
+    DeadLetter(DeadLetterCommand),
+    /// Let a conversation wait, and let it go on.
+    #[command(subcommand)]
+    Conversation(ConversationCommand),
     /// Run turns and deliver replies for control planes elsewhere.
     #[command(after_help = WORKER_HELP)]
     Worker(ConfigArguments),

@@ -5,14 +5,19 @@ mod arguments;
 mod chat;
 mod client;
 mod config;
+mod conversations;
+mod dead_letters;
 mod dev;
 mod dev_model;
 mod hidden;
 mod logging;
+mod messages;
+mod pages;
 mod print;
-mod requests;
+mod queue;
 mod serve;
 mod stop;
+mod tenants;
 mod tokens;
 mod uploads;
 mod worker;
@@ -62,9 +67,13 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             runtime()?.block_on(serve::run(serve))?;
         }
         Command::Token(command) => ask(arguments.log, tokens::run(command))?,
-        Command::Tenant(command) => ask(arguments.log, requests::tenant(command))?,
-        Command::Queue(command) => ask(arguments.log, requests::queue(command))?,
-        Command::Message(command) => ask(arguments.log, requests::message(command))?,
+        Command::Tenant(command) => ask(arguments.log, tenants::tenant(command))?,
+        Command::Queue(command) => ask(arguments.log, queue::queue(command))?,
+        Command::Message(command) => ask(arguments.log, messages::message(command))?,
+        Command::DeadLetter(command) => ask(arguments.log, dead_letters::dead_letter(command))?,
+        Command::Conversation(command) => {
+            ask(arguments.log, conversations::conversation(command))?;
+        }
         Command::Worker(config) => {
             logging::start(Reader::Deployment, arguments.log);
             runtime()?.block_on(worker::run(&config))?;

@@ -10,6 +10,12 @@ pub(super) fn line(text: &str) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+/// One row of a list: one line, whatever others wrote into it.
+pub(super) fn row(text: &str) -> anyhow::Result<()> {
+    let shown = |c: char| if c.is_control() { ' ' } else { c };
+    line(&text.chars().map(shown).collect::<String>())
+}
+
 /// What was asked for, as JSON that people can read too.
 pub(super) fn json(value: &Value) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?)

@@ -1,5 +1,5 @@
 use super::client::{Client, ClientArguments};
-use super::print;
+use super::{pages, print};
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Method;
@@ -113,35 +113,23 @@ async fn make(create: Create) -> anyhow::Result<()> {
 }
 
 async fn list(client: &Client) -> anyhow::Result<()> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let query: Vec<(&str, &str)> = cursor.iter().map(|at| ("cursor", at.as_str())).collect();
-        let page = client.get(&["tokens"], &query).await?;
-        let tokens = page.get("tokens").and_then(Value::as_array);
-        for token in tokens.into_iter().flatten() {
-            let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or("-");
-            let of = token.get("tenantId").or_else(|| token.get("pool"));
-            let state = if token.get("revokedAt").is_some() {
-                "revoked"
-            } else if token.get("expiresAt").is_some() {
-                "expires"
-            } else {
-                "valid"
-            };
-            print::line(&format!(
-                "{}  {:12}  {:16}  {state:7}  {}",
-                text("tokenId"),
-                text("scope"),
-                of.and_then(Value::as_str).unwrap_or("-"),
-                text("name")
-            ))?;
-        }
-        cursor = page
-            .get("nextCursor")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(());
-        }
-    }
+    let all = pages::each(client, &["tokens"], &[], "tokens", u64::MAX, |token| {
+        let text = |key: &str| token.get(key).and_then(Value::as_str).unwrap_or("-");
+        let of = token.get("tenantId").or_else(|| token.get("pool"));
+        let state = if token.get("revokedAt").is_some() {
+            "revoked"
+        } else if token.get("expiresAt").is_some() {
+            "expires"
+        } else {
+            "valid"
+        };
+        print::row(&format!(
+            "{}  {:12}  {:16}  {state:7}  {}",
+            text("tokenId"),
+            text("scope"),
+            of.and_then(Value::as_str).unwrap_or("-"),
+            text("name")
+        ))
+    });
+    all.await.map(drop)
 }

@@ -10,6 +10,10 @@ pub struct Tenant {
     pub tenant_id: TenantId,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Why it waits for a person, where it is paused.
+    pub paused_reason: Option<String>,
+    /// How many of its messages workers have at once, at most; none: as configured.
+    pub max_in_flight: Option<i64>,
 }
 
 /// Make a tenant; answers it, and whether it was made now. One that is there is left as it is.
@@ -19,7 +23,8 @@ pub struct Tenant {
 pub async fn tenant_put(tx: &mut Tx, tenant_id: &TenantId) -> Result<(Tenant, bool), StoreError> {
     const PUT: &str = "
         INSERT INTO tenants (tenant_id, created_at) VALUES ($1, $2) ON CONFLICT (tenant_id) DO NOTHING";
-    const GET: &str = "SELECT tenant_id, created_at FROM tenants WHERE tenant_id = $1";
+    const GET: &str = "
+        SELECT tenant_id, created_at, paused_reason, max_in_flight FROM tenants WHERE tenant_id = $1";
     let now = tx.now().await?;
     let made = on_tx!(tx, |conn| sqlx::query(PUT)
         .bind(tenant_id)
@@ -57,7 +62,8 @@ pub async fn tenants(
 ) -> Result<Vec<Tenant>, StoreError> {
     // No tenant's id is empty, and all come after that.
     const SQL: &str = "
-        SELECT tenant_id, created_at FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2";
+        SELECT tenant_id, created_at, paused_reason, max_in_flight FROM tenants
+        WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2";
     Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(after.map_or("", TenantId::as_str))
         .bind(i64::from(limit))

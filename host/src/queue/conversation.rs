@@ -8,6 +8,8 @@ pub struct Conversation {
     pub agent_key: AgentKey,
     /// `idle`, `waiting`, `ready`, `leased` or `held`.
     pub state: String,
+    /// Why it waits for a person, where somebody paused it.
+    pub paused_reason: Option<String>,
     /// When its first message came.
     pub created_at: Timestamp,
 }
@@ -22,7 +24,8 @@ pub async fn conversation(
     conversation_id: &ConversationId,
 ) -> Result<Option<Conversation>, StoreError> {
     const SQL: &str = "
-        SELECT agent_key, state, created_at FROM conversations WHERE tenant_id = $1 AND conversation_id = $2";
+        SELECT agent_key, state, paused_reason, created_at FROM conversations
+        WHERE tenant_id = $1 AND conversation_id = $2";
     Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
         .bind(conversation_id)

@@ -25,17 +25,17 @@ pub async fn register(tx: &mut Tx, worker_id: &WorkerId, pool: &Pool) -> Result<
 }
 
 /// Tell a worker to stop once it has finished what it has: it hears of it with its next heartbeat or claim. Answers whether
-/// there is such a worker that was not told yet.
+/// there is such a worker; one that was told before is told no more.
 ///
 /// # Errors
 /// Where the database fails.
 pub async fn drain(tx: &mut Tx, worker_id: &WorkerId) -> Result<bool, StoreError> {
-    let told = on_tx!(tx, |conn| sqlx::query(sql::DRAIN_WORKER)
+    let known = on_tx!(tx, |conn| sqlx::query(sql::DRAIN_WORKER)
         .bind(worker_id)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() > 0))?;
     // It may be waiting for work.
     tx.raise(Topic::Queue);
-    Ok(told)
+    Ok(known)
 }

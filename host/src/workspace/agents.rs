@@ -261,12 +261,25 @@ async fn profile_by(
     row.map(Row::profile).transpose()
 }
 
-async fn insert(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {
-    const SQL: &str = "
+/// An agent of a paused tenant is paused from its first moment. Differs by necessity: the tenant's row is locked, so that a
+/// pause at the same moment either is seen here or sees the agent.
+const INSERT: Sql = Sql {
+    sqlite: "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, models, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
-    put(tx, SQL, agent, profile).await
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at, paused)
+        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+            CASE WHEN paused_reason IS NULL THEN 0 ELSE 1 END
+        FROM tenants WHERE tenant_id = $1",
+    postgres: "
+        INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at, paused)
+        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+            CASE WHEN paused_reason IS NULL THEN 0 ELSE 1 END
+        FROM tenants WHERE tenant_id = $1 FOR SHARE",
+};
+
+async fn insert(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {
+    put(tx, tx.sql(INSERT), agent, profile).await
 }
 
 async fn update(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {

@@ -31,16 +31,19 @@ pub(super) async fn tenant_put(
     Ok(())
 }
 
-pub(super) async fn profile_put(
-    tx: &mut Tx,
-    whose: &AgentId,
-    now: Timestamp,
-    profile: &Profile<'_>,
-) -> Result<u64, StoreError> {
-    const SQL: &str = "
+/// An agent of a paused tenant is paused from its first moment: the tenant's row is read, and on PostgreSQL locked, so that a
+/// pause at the same moment either is seen here or sees the agent.
+macro_rules! put_profile {
+    ($lock:literal) => {
+        concat!(
+            "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, models, created_at, updated_at)
-        VALUES ($1, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $10, $10)
+            time_zone, runtime_config, secrets_ref, models, created_at, updated_at, paused)
+        SELECT tenant_id, $2, $3, 1, 1, $4, $5, $6, $7, $8, $9, $10, $10,
+            CASE WHEN paused_reason IS NULL THEN 0 ELSE 1 END
+        FROM tenants WHERE tenant_id = $1 ",
+            $lock,
+            "
         ON CONFLICT (tenant_id, agent_key) DO UPDATE SET
             pool = excluded.pool, version = agent_profiles.version + 1, engine_name = excluded.engine_name,
             engine_digest = excluded.engine_digest, time_zone = excluded.time_zone,
@@ -51,9 +54,24 @@ pub(super) async fn profile_put(
            OR agent_profiles.time_zone <> excluded.time_zone
            OR agent_profiles.runtime_config <> excluded.runtime_config
            OR agent_profiles.secrets_ref <> excluded.secrets_ref
-           OR agent_profiles.models <> excluded.models";
+           OR agent_profiles.models <> excluded.models"
+        )
+    };
+}
+
+pub(super) async fn profile_put(
+    tx: &mut Tx,
+    whose: &AgentId,
+    now: Timestamp,
+    profile: &Profile<'_>,
+) -> Result<u64, StoreError> {
+    const SQL: Sql = Sql {
+        sqlite: put_profile!(""),
+        postgres: put_profile!("FOR SHARE"),
+    };
+    let statement = tx.sql(SQL);
     Ok(on_tx!(tx, |conn| {
-        sqlx::query(SQL)
+        sqlx::query(statement)
             .bind(&whose.tenant_id)
             .bind(&whose.agent_key)
             .bind(profile.pool)

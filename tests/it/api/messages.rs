@@ -1,23 +1,10 @@
-//! Messages over HTTP: accepted once, within their bounds; given up and replayed.
+//! Messages over HTTP: accepted once, within their bounds.
 
-use agent_factory::control::{ClaimRequest, Failure};
-use agent_factory::domain::Pool;
+use super::fixture::message;
 use agent_factory::identity::TokenScope;
 use agent_factory_tests::api::Served;
-use agent_factory_tests::contract::Contract;
-use agent_factory_tests::factory::Factory;
 use agent_factory_tests::{built, factory_cases};
 use serde_json::{Value, json};
-use std::time::Duration;
-
-fn message(change: impl FnOnce(&mut Value)) -> Value {
-    let mut message = json!({
-        "conversationId": "c", "agentKey": "default",
-        "payload": { "provider": "api", "providerUserId": "mia", "messageText": "hello" },
-    });
-    change(&mut message);
-    message
-}
 
 factory_cases! {
     async fn a_repeat_is_the_same_message_and_another_under_its_id_is_a_conflict(factory) {
@@ -84,46 +71,4 @@ factory_cases! {
         let refused = operator.get(&format!("{path}30001")).await;
         assert!(refused.text.contains("0 to 30000 milliseconds"), "{}", refused.text);
     }
-
-    async fn a_dead_letter_is_listed_and_replayed_once(factory) {
-        let served = Served::start(&factory).await;
-        let operator = served.operator(&factory).await;
-        let contract = Contract::of(&operator).await;
-        factory.agent("acme", "offline", &built::demo_workspace()).await;
-        let body = message(|m| m["maxAttempts"] = 1.into());
-        let sent = operator.post("/v1/tenants/acme/messages", &body).await.expect(202);
-        let id = sent["messageId"].as_str().unwrap().to_owned();
-        give_up(&factory).await;
-        let list = operator.get("/v1/tenants/acme/dead-letters?limit=1").await;
-        contract.check("listDeadLetters", &list);
-        assert_eq!(list.body["deadLetters"][0]["messageId"], id);
-        assert!(list.body.get("nextCursor").is_none());
-        let path = format!("/v1/tenants/acme/dead-letters/{id}/replay");
-        let replayed = operator.post(&path, &json!(null)).await;
-        contract.check("replayDeadLetter", &replayed);
-        assert_eq!(replayed.status, 204);
-        assert_eq!(operator.post(&path, &json!(null)).await.status, 404);
-        let status = operator.get(&format!("/v1/tenants/acme/messages/{id}")).await.expect(200);
-        assert_eq!(status["status"], "queued");
-    }
-}
-
-/// Claim what is due, and fail it for good.
-async fn give_up(factory: &Factory) {
-    let control = factory.control();
-    let request = ClaimRequest {
-        worker_id: "wrk_1".parse().expect("a worker id"),
-        pool: Pool::default(),
-        max: 1,
-        in_flight: 0,
-        wait: Duration::ZERO,
-        claim: None,
-    };
-    let claims = control.claim(request).await.expect("a claim");
-    let failure = Failure::Permanent {
-        reason: "no use".to_owned(),
-        receipts: Vec::new(),
-    };
-    let lease = &claims.turns.first().expect("a turn").lease;
-    control.fail(lease, failure).await.expect("a failure");
 }

@@ -1,8 +1,16 @@
+mod batches;
+mod cancelling;
+mod commanding;
+mod dead_letters;
 mod description;
+mod fixture;
 mod isolation;
 mod limits;
+mod listing;
 mod messages;
+mod pausing;
 mod pushing;
+mod refusing;
 mod secrets;
 mod serving;
 mod tokens;

@@ -5,5 +5,6 @@ mod documents;
 mod engines;
 mod fixture;
 mod folders;
+mod pausing;
 mod profiles;
 mod skills;

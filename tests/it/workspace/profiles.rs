@@ -22,7 +22,8 @@ async fn configure(
         .await
 }
 
-async fn ship(test: &TestDatabase) {
+/// The engine `offline`, for every tenant.
+pub(super) async fn ship(test: &TestDatabase) {
     let engine = NewEngine {
         name: "offline".parse().unwrap(),
         description: "An engine.".to_owned(),
@@ -43,7 +44,7 @@ async fn ship(test: &TestDatabase) {
     put.unwrap();
 }
 
-fn with_offline() -> Configure {
+pub(super) fn with_offline() -> Configure {
     Configure {
         engine: Some(EngineChoice::Named("offline".parse().unwrap())),
         ..Configure::default()

@@ -9,6 +9,7 @@ use crate::control::{ClaimRequest, Claims, DeliveryRequest};
 use crate::queue::{self, ClaimError};
 use axum::extract::State;
 use axum::http::StatusCode;
+use std::time::Duration;
 use tokio::time::Instant;
 
 impl From<ClaimError> for ApiError {
@@ -18,6 +19,25 @@ impl From<ClaimError> for ApiError {
             ClaimError::Store(error) => error.into(),
         }
     }
+}
+
+/// The most of `max` of a claim of deliveries, as that of `outbox.batch`.
+const LANES_MAX: u32 = 1000;
+
+/// A claim for nothing makes sense as a repeat only: it asks for what an earlier try has leased, and nothing new.
+fn bounded(max: u32, most: u32, wait: Duration, repeated: bool) -> Result<(), ApiError> {
+    if max > most || (max == 0 && !repeated) {
+        return Err(ApiError::Invalid(format!(
+            "max must be 1 to {most}, or 0 in a repeated claim"
+        )));
+    }
+    if wait > WAIT_MAX {
+        return Err(ApiError::Invalid(format!(
+            "waitMs must be 0 to {} milliseconds",
+            WAIT_MAX.as_millis()
+        )));
+    }
+    Ok(())
 }
 
 /// Make a worker known: its id stays in the pool of its token. Answers what the worker begins with. May be repeated.
@@ -60,8 +80,9 @@ pub(super) async fn worker_claim(
     PoolWorker { pool, .. }: PoolWorker,
     Json(mut request): Json<ClaimRequest>,
 ) -> Result<Json<Claims>, ApiError> {
+    let repeated = request.claim.as_ref().is_some_and(|claim| claim.repeated);
+    bounded(request.max, queue::MAX_CLAIM, request.wait, repeated)?;
     request.pool = pool;
-    request.wait = request.wait.min(WAIT_MAX);
     Ok(Json(api.control.claim(request).await?))
 }
 
@@ -77,8 +98,9 @@ pub(super) async fn worker_claim_deliveries(
     PoolWorker { pool, .. }: PoolWorker,
     Json(mut request): Json<DeliveryRequest>,
 ) -> Result<Json<DeliveriesAnswer>, ApiError> {
+    let repeated = request.claim.as_ref().is_some_and(|claim| claim.repeated);
+    bounded(request.max, LANES_MAX, request.wait, repeated)?;
     request.pool = pool;
-    request.wait = request.wait.min(WAIT_MAX);
     let asked = Instant::now();
     let batches = api.control.claim_deliveries(request).await?;
     let waited = asked.elapsed();

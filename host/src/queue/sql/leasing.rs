@@ -98,7 +98,7 @@ pub const WORKER_REGISTERS: &str = "
 
 /// A worker is to stop once it has finished what it has. $1 worker.
 pub const DRAIN_WORKER: &str = "
-    UPDATE workers SET status = 'draining' WHERE worker_id = $1 AND status = 'active'";
+    UPDATE workers SET status = CASE WHEN status = 'active' THEN 'draining' ELSE status END WHERE worker_id = $1";
 
 /// Workers not heard of since $1, at most $2.
 pub const PRUNE_WORKERS: Sql = Sql {

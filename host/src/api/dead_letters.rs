@@ -1,9 +1,9 @@
-//! What a person does where the queue cannot go on by itself: dead letters, agents that are held.
+//! Messages that were given up: read, put back or thrown away.
 
 use super::query::next_cursor;
 use super::{Api, ApiError, Json, Paging, Path, Query, TenantAdmin};
 use crate::domain::{AgentKey, ConversationId, MessageId, Timestamp};
-use crate::queue::{self, DeadLetter, DeadLetterPlace};
+use crate::queue::{self, DeadLetter, DeadLetterPlace, MAX_REPAIR};
 use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,15 +12,16 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The most of a reason to hold an agent, bytes.
-const REASON_BYTES_MAX: usize = 1024;
+/// Of one `replayDeadLetters` or `purgeDeadLetters`, where no number is given.
+const REPAIR: u32 = 100;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list_dead_letters))
         .routes(routes!(replay_dead_letter))
-        .routes(routes!(hold_agent))
-        .routes(routes!(resume_agent))
+        .routes(routes!(replay_dead_letters))
+        .routes(routes!(purge_dead_letter))
+        .routes(routes!(purge_dead_letters))
 }
 
 /// A message that was given up.
@@ -108,7 +109,7 @@ async fn list_dead_letters(
 #[derive(Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Path)]
-struct MessageNamed {
+struct Named {
     /// The message.
     #[param(value_type = String)]
     message_id: MessageId,
@@ -117,98 +118,122 @@ struct MessageNamed {
 /// Put a message that was given up back at the end of its conversation, with all its attempts before it again.
 #[utoipa::path(
     post, path = "/v1/tenants/{tenantId}/dead-letters/{messageId}/replay", operation_id = "replayDeadLetter",
-    tag = "queue", params(MessageNamed), security(("bearer" = ["tenant-admin", "operator"])),
+    tag = "queue", params(Named), security(("bearer" = ["tenant-admin", "operator"])),
     responses((status = 204, description = "It waits for its turn."))
 )]
 async fn replay_dead_letter(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(named): Path<MessageNamed>,
+    Path(named): Path<Named>,
 ) -> Result<StatusCode, ApiError> {
-    let MessageNamed { message_id } = named;
+    let Named { message_id } = named;
     let replayed: Result<bool, StoreError> = api
         .db
         .write(move |tx| Box::pin(async move { queue::redrive(tx, &tenant_id, &message_id).await }))
         .await;
-    if replayed? {
+    of_letter(replayed?)
+}
+
+/// Throw a message that was given up away. One that comes under its `externalMessageId` later is a new one.
+#[utoipa::path(
+    delete, path = "/v1/tenants/{tenantId}/dead-letters/{messageId}", operation_id = "purgeDeadLetter",
+    tag = "queue", params(Named), security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 204, description = "It is gone."))
+)]
+async fn purge_dead_letter(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(named): Path<Named>,
+) -> Result<StatusCode, ApiError> {
+    let Named { message_id } = named;
+    let purged: Result<bool, StoreError> = api
+        .db
+        .write(move |tx| Box::pin(async move { queue::purge(tx, &tenant_id, &message_id).await }))
+        .await;
+    of_letter(purged?)
+}
+
+const fn of_letter(there: bool) -> Result<StatusCode, ApiError> {
+    if there {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("dead letter"))
     }
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Path)]
-struct AgentNamed {
-    /// The agent.
-    #[param(value_type = String)]
-    agent_key: AgentKey,
-}
-
-/// Why an agent is to wait.
+/// How many dead letters at once.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct HoldRequest {
-    /// For the person who is to act: 1 to 1024 bytes.
-    #[schema(min_length = 1)]
-    reason: String,
+struct RepairRequest {
+    /// At most so many, 1 to 1000, those given up longest ago first; 100 where it is left out.
+    #[schema(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
-/// Let an agent wait: its messages are kept in order and no attempt is spent until it is resumed. An agent that is held
-/// keeps the first reason.
+impl RepairRequest {
+    fn limit(&self) -> Result<u32, ApiError> {
+        let limit = self.limit.unwrap_or(REPAIR);
+        if (1..=MAX_REPAIR).contains(&limit) {
+            Ok(limit)
+        } else {
+            Err(ApiError::Invalid(format!(
+                "limit must be 1 to {MAX_REPAIR} dead letters"
+            )))
+        }
+    }
+}
+
+/// What was put back.
+#[derive(Debug, Serialize, ToSchema)]
+struct ReplayedView {
+    /// How many.
+    replayed: u64,
+}
+
+/// What was thrown away.
+#[derive(Debug, Serialize, ToSchema)]
+struct PurgedView {
+    /// How many.
+    purged: u64,
+}
+
+/// Put messages that were given up back, each as `replayDeadLetter` does: those of a conversation in the order in which they
+/// stood in it. Ask again until it is answered with 0; what is given up again meanwhile comes last.
 #[utoipa::path(
-    post, path = "/v1/tenants/{tenantId}/agents/{agentKey}/hold", operation_id = "holdAgent", tag = "agents",
-    params(AgentNamed), security(("bearer" = ["tenant-admin", "operator"])),
-    responses((status = 204, description = "It is held; a turn that runs is finished."))
+    post, path = "/v1/tenants/{tenantId}/dead-letters/replay", operation_id = "replayDeadLetters",
+    tag = "queue", security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 200, description = "They wait for their turns.", body = ReplayedView))
 )]
-async fn hold_agent(
+async fn replay_dead_letters(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(named): Path<AgentNamed>,
-    Json(HoldRequest { reason }): Json<HoldRequest>,
-) -> Result<StatusCode, ApiError> {
-    let AgentNamed { agent_key } = named;
-    if !(1..=REASON_BYTES_MAX).contains(&reason.len()) {
-        return Err(ApiError::Invalid(format!(
-            "reason must be 1 to {REASON_BYTES_MAX} bytes"
-        )));
-    }
-    let held: Result<bool, StoreError> = api
+    Json(request): Json<RepairRequest>,
+) -> Result<Json<ReplayedView>, ApiError> {
+    let limit = request.limit()?;
+    let replayed: Result<u64, StoreError> = api
         .db
-        .write(move |tx| {
-            Box::pin(async move { queue::hold_agent(tx, &tenant_id, &agent_key, &reason).await })
-        })
+        .write(move |tx| Box::pin(async move { queue::redrive_all(tx, &tenant_id, limit).await }))
         .await;
-    of_agent(held?)
+    let replayed = replayed?;
+    Ok(Json(ReplayedView { replayed }))
 }
 
-/// Let an agent that is held go on; nothing changes for one that is not.
+/// Throw messages that were given up away, each as `purgeDeadLetter` does. Ask again until it is answered with 0.
 #[utoipa::path(
-    post, path = "/v1/tenants/{tenantId}/agents/{agentKey}/resume", operation_id = "resumeAgent", tag = "agents",
-    params(AgentNamed), security(("bearer" = ["tenant-admin", "operator"])),
-    responses((status = 204, description = "It works again."))
+    post, path = "/v1/tenants/{tenantId}/dead-letters/purge", operation_id = "purgeDeadLetters",
+    tag = "queue", security(("bearer" = ["tenant-admin", "operator"])),
+    responses((status = 200, description = "They are gone.", body = PurgedView))
 )]
-async fn resume_agent(
+async fn purge_dead_letters(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(named): Path<AgentNamed>,
-) -> Result<StatusCode, ApiError> {
-    let AgentNamed { agent_key } = named;
-    let policy = api.queue_policy.clone();
-    let resumed: Result<bool, StoreError> = api
+    Json(request): Json<RepairRequest>,
+) -> Result<Json<PurgedView>, ApiError> {
+    let limit = request.limit()?;
+    let purged: Result<u64, StoreError> = api
         .db
-        .write(move |tx| {
-            Box::pin(async move { queue::resume(tx, &policy, &tenant_id, &agent_key).await })
-        })
+        .write(move |tx| Box::pin(async move { queue::purge_all(tx, &tenant_id, limit).await }))
         .await;
-    of_agent(resumed?)
-}
-
-const fn of_agent(there: bool) -> Result<StatusCode, ApiError> {
-    if there {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(ApiError::NotFound("agent"))
-    }
+    let purged = purged?;
+    Ok(Json(PurgedView { purged }))
 }

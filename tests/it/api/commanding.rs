@@ -1,0 +1,196 @@
+//! The commands over messages, dead letters, conversations, tenants and workers, as a person types them.
+
+use super::fixture::{claim, give_up};
+use agent_factory_tests::api::Client;
+use agent_factory_tests::built;
+use agent_factory_tests::installation::Installation;
+use agent_factory_tests::process::Process;
+
+/// A control plane with an agent `default` of the tenant `acme`, and the operator's token.
+async fn plane(installation: &Installation) -> (Process, String) {
+    let plane = installation.control_plane().await;
+    let operator = plane.token().expect("a first token").to_owned();
+    let engine = built::guest("offline").display().to_string();
+    for arguments in [
+        &["tenant", "create", "acme"][..],
+        &["engine", "push", "--shared", &engine],
+        &[
+            "agent",
+            "configure",
+            "--tenant",
+            "acme",
+            "--engine",
+            "offline",
+        ],
+    ] {
+        run(&plane, &operator, arguments).await;
+    }
+    (plane, operator)
+}
+
+/// What a command that succeeds says: on stdout, and on stderr.
+async fn said(plane: &Process, token: &str, arguments: &[&str]) -> (String, String) {
+    let output = plane.command(token, arguments).await;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        text(&output.stderr)
+    );
+    (text(&output.stdout), text(&output.stderr))
+}
+
+async fn run(plane: &Process, token: &str, arguments: &[&str]) -> String {
+    said(plane, token, arguments).await.0
+}
+
+/// What a command that fails says.
+async fn refused(plane: &Process, token: &str, arguments: &[&str]) -> String {
+    let output = plane.command(token, arguments).await;
+    assert!(!output.status.success(), "{arguments:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn a_message_is_found_cancelled_given_up_replayed_and_purged_by_commands() {
+    let installation = Installation::sqlite();
+    let (mut plane, operator) = plane(&installation).await;
+    let arguments = ["token", "create", "--scope", "worker"];
+    let worker = run(&plane, &operator, &arguments).await;
+    let worker = Client::of(plane.url()).under(&worker);
+    let arguments = [
+        "token",
+        "create",
+        "--scope",
+        "tenant-admin",
+        "--tenant",
+        "acme",
+    ];
+    let token = run(&plane, &operator, &arguments).await;
+    let ask = async |arguments: &[&str]| run(&plane, &token, arguments).await;
+
+    let mut sent = Vec::new();
+    for conversation in ["a", "a", "b"] {
+        let send = [
+            "message",
+            "send",
+            "--tenant",
+            "acme",
+            "--conversation",
+            conversation,
+            "hi",
+        ];
+        sent.push(ask(&send).await);
+    }
+    let listed = ask(&["message", "list"]).await;
+    assert_eq!(listed.lines().count(), 3);
+    assert!(listed.starts_with(&sent[0]), "{listed}");
+    let listed = said(&plane, &token, &["message", "list", "--limit", "1"]).await;
+    assert_eq!(listed.0.lines().count(), 1);
+    assert!(listed.1.contains("there are more"), "{}", listed.1);
+    let (_, note) = said(&plane, &token, &["message", "cancel", &sent[2]]).await;
+    assert_eq!(note, format!("cancelled {}", sent[2]));
+    let shown = ask(&["message", "show", &sent[2]]).await;
+    assert!(shown.contains("\"status\": \"cancelled\""), "{shown}");
+    let send = [
+        "message",
+        "list",
+        "--status",
+        "processing",
+        "--conversation",
+        "a",
+    ];
+    let error = refused(&plane, &token, &send).await;
+    assert!(error.contains("goes with status=queued only"), "{error}");
+
+    give_up(&worker).await;
+    let listed = ask(&["dead-letter", "list"]).await;
+    assert_eq!(listed.lines().count(), 2);
+    assert!(listed.contains("no use"), "{listed}");
+    let shown = ask(&["dead-letter", "show", &sent[0]]).await;
+    assert!(shown.contains("\"error\": \"no use\""), "{shown}");
+    let error = refused(&plane, &token, &["dead-letter", "show", &sent[2]]).await;
+    assert!(error.contains("its status is cancelled"), "{error}");
+    let error = refused(&plane, &token, &["message", "cancel", &sent[0]]).await;
+    assert!(
+        error.contains("replay it, or purge it") && error.contains("too_late"),
+        "{error}"
+    );
+    let error = refused(&plane, &token, &["dead-letter", "purge"]).await;
+    assert!(error.contains("<ID|--all>"), "{error}");
+
+    ask(&["dead-letter", "replay", &sent[0]]).await;
+    give_up(&worker).await;
+    let (_, notes) = said(&plane, &token, &["dead-letter", "replay", "--all"]).await;
+    assert_eq!(notes, "replayed 2 of 2");
+    assert_eq!(claim(&worker, 9).await.len(), 1);
+    ask(&["dead-letter", "list"]).await;
+    let (_, notes) = said(&plane, &token, &["dead-letter", "purge", "--all"]).await;
+    assert_eq!(notes, "the tenant acme has no dead letters");
+    plane.terminate().await;
+}
+
+#[tokio::test]
+async fn a_conversation_and_a_tenant_are_paused_and_bounded_and_a_worker_drained_by_commands() {
+    let installation = Installation::sqlite();
+    let (mut plane, operator) = plane(&installation).await;
+    let arguments = ["token", "create", "--scope", "worker"];
+    let worker = run(&plane, &operator, &arguments).await;
+    let worker = Client::of(plane.url()).under(&worker);
+    let ask = async |arguments: &[&str]| run(&plane, &operator, arguments).await;
+    for conversation in ["a", "b", "d"] {
+        let send = [
+            "message",
+            "send",
+            "--tenant",
+            "acme",
+            "--conversation",
+            conversation,
+            "hi",
+        ];
+        ask(&send).await;
+    }
+
+    let pause = [
+        "conversation",
+        "pause",
+        "a",
+        "--tenant",
+        "acme",
+        "--reason",
+        "a person answers",
+    ];
+    ask(&pause).await;
+    ask(&["tenant", "pause", "acme", "--reason", "unpaid"]).await;
+    assert!(claim(&worker, 9).await.is_empty());
+    let wait = [
+        "message",
+        "send",
+        "--tenant",
+        "acme",
+        "--conversation",
+        "a",
+        "--wait",
+        "hi",
+    ];
+    let error = refused(&plane, &operator, &wait).await;
+    assert!(
+        error.contains("waits until somebody acts: a person answers"),
+        "{error}"
+    );
+    ask(&["tenant", "resume", "acme"]).await;
+    ask(&["tenant", "limit", "acme", "1"]).await;
+    assert_eq!(claim(&worker, 9).await.len(), 1);
+    ask(&["tenant", "limit", "acme", "--default"]).await;
+    assert_eq!(claim(&worker, 9).await.len(), 1);
+    ask(&["conversation", "resume", "a", "--tenant", "acme"]).await;
+    assert_eq!(claim(&worker, 9).await.len(), 1);
+
+    let (_, note) = said(&plane, &operator, &["queue", "drain-worker", "wrk_1"]).await;
+    assert!(note.contains("wrk_1 ends"), "{note}");
+    let error = refused(&plane, &operator, &["queue", "drain-worker", "wrk_2"]).await;
+    assert!(error.contains("there is no such worker"), "{error}");
+    let error = refused(&plane, &operator, &["tenant", "limit", "acme", "0"]).await;
+    assert!(error.contains("maxInFlight must be 1 to 100000"), "{error}");
+    plane.terminate().await;
+}
