@@ -430,6 +430,16 @@ impl AtWork {
     }
 }
 
+impl AtWork {
+    /// Wait until it has ended by itself.
+    pub async fn ended(&mut self) {
+        if let Some(task) = self.task.take() {
+            let ended = tokio::time::timeout(PATIENCE, task).await;
+            ended.expect("it ends").expect("work that ends well");
+        }
+    }
+}
+
 impl Drop for AtWork {
     fn drop(&mut self) {
         self.stop.cancel();

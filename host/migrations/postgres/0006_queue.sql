@@ -142,7 +142,7 @@ CREATE TABLE message_attempts (
     PRIMARY KEY (tenant_id, message_id, fence)
 );
 
--- `paused_*` is set while a person lets the conversation wait; its head is `held` then. `cancelling` says that the
+-- `paused_reason` is set while a person lets the conversation wait; its head is `held` then. `cancelling` says that the
 -- message in a worker's hands is not wanted any more: however its turn ends but well, it is cancelled.
 ALTER TABLE conversations ADD COLUMN paused_reason TEXT COLLATE "C";
 ALTER TABLE conversations ADD COLUMN cancelling BIGINT NOT NULL DEFAULT 0 CHECK (cancelling IN (0, 1));
@@ -151,7 +151,7 @@ ALTER TABLE conversations ADD COLUMN cancelling BIGINT NOT NULL DEFAULT 0 CHECK 
 DROP INDEX conversations_busy;
 CREATE INDEX conversations_busy ON conversations (tenant_id, state, agent_key, pool, due_at) WHERE state <> 'idle';
 
--- `paused_*` is set while a person lets the whole tenant wait, and `paused` on each of its agents with it.
+-- `paused_reason` is set while a person lets the whole tenant wait, and `paused` on each of its agents with it.
 -- `max_in_flight` bounds the messages workers have of it at once; NULL: as configured.
 ALTER TABLE tenants ADD COLUMN paused_reason TEXT COLLATE "C";
 ALTER TABLE tenants ADD COLUMN max_in_flight BIGINT CHECK (max_in_flight >= 1);

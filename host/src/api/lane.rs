@@ -19,6 +19,9 @@ pub const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Settlements at once, at most: each may be as large as all its limits together, and a worker asks again.
 const SETTLEMENTS_MAX: u32 = 32;
 
+/// Batches of messages at once, at most: a batch may have megabytes.
+const BATCHES_MAX: u32 = 16;
+
 /// Room for requests of one kind.
 #[derive(Clone, Debug)]
 pub struct Lane {
@@ -31,6 +34,8 @@ pub struct Lane {
 pub struct Lanes {
     /// Of operators, tenants and apps, without waiting.
     pub requests: Lane,
+    /// Of apps that send many messages at once.
+    pub batches: Lane,
     /// Of those that wait for an answer.
     pub waits: Lane,
     /// Of workers, without waiting.
@@ -60,6 +65,7 @@ impl Lanes {
         let longest = Duration::from_millis(server.request_timeout_ms);
         Self {
             requests: Lane::new(server.concurrency_max, longest),
+            batches: Lane::new(server.concurrency_max.min(BATCHES_MAX), longest),
             waits: Lane::new(server.waits_max, longest.saturating_add(WAIT_MAX)),
             worker_requests: Lane::new(server.concurrency_max, longest),
             settlements: Lane::new(server.concurrency_max.min(SETTLEMENTS_MAX), longest),

@@ -94,7 +94,7 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(through(worker::routes(api), &lanes.worker_requests))
         .merge(through(worker::settling_routes(api), &lanes.settlements))
         .merge(through(worker::waiting_routes(api), &lanes.worker_waits))
-        .merge(through(batches, &lanes.requests))
+        .merge(through(batches, &lanes.batches))
         .merge(through(documents, &lanes.requests))
         .merge(through(folders, &api.uploads().lane))
 }

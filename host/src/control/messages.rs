@@ -7,7 +7,6 @@ use crate::domain::{
     Reply, SecretValue, TraceId, WorkerId,
 };
 use crate::outbox::LaneLease;
-use crate::queue::Priority;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -115,7 +114,8 @@ pub struct Completion {
 /// The most follow-ups of one turn.
 pub const FOLLOW_UPS_MAX: usize = 16;
 
-/// A message that a turn leaves to its own conversation: enqueued with the completion or not at all.
+/// A message that a turn leaves to its own conversation: enqueued with the completion or not at all. Where the agent takes no
+/// messages any more, it is dropped, and said in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FollowUp {
@@ -126,7 +126,7 @@ pub struct FollowUp {
     pub after: Option<Duration>,
     /// 0 to 100; as configured where left out.
     #[serde(default)]
-    pub priority: Option<Priority>,
+    pub priority: Option<u8>,
 }
 
 /// Why a turn did not succeed, by what should happen next.

@@ -124,7 +124,7 @@ pub const LEASE: Sql = Sql {
     postgres: "
     UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
         worker_id = $2, lease_until = $3, lease_deadline = $4
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
 };
 
@@ -147,7 +147,9 @@ pub const PENDING: Sql = Sql {
     ORDER BY j.key, o.seq",
     postgres: "
     SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.trace_id, o.channel, o.body, o.attempts
-    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    FROM (
+        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
+        WHERE json_typeof(value) = 'array') j
     CROSS JOIN LATERAL (
         SELECT p.* FROM outbox p
         WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
@@ -157,7 +159,8 @@ pub const PENDING: Sql = Sql {
 
 /// On PostgreSQL, before [`LOCK`] reads: lanes locked, always in the same order. $1 batch of (tenant, conversation).
 pub const LOCK_LANES: &str = "
-    SELECT l.conversation_id FROM json_array_elements($1::json) j
+    SELECT l.conversation_id
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     JOIN outbox_lanes l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l";
 

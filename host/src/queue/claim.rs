@@ -59,7 +59,7 @@ pub enum ClaimError {
 pub struct Batch {
     /// At most one message of a conversation.
     pub claimed: Vec<Claimed>,
-    /// A suspect waits for an idle worker. A worker that sees this finishes what it has and claims again with
+    /// A suspect waits for an idle worker, and this one is busy. A worker that sees this finishes what it has and claims again with
     /// nothing in flight; otherwise, in a pool that is never idle, the suspect would wait for ever.
     pub suspects_waiting: bool,
     /// The worker is to finish what it has, claim nothing more, and end.
@@ -161,6 +161,10 @@ pub async fn claim(
         ));
     }
     let took_suspect = claimed.iter().any(|message| message.suspect);
+    // A busy worker is told of suspects that an idle one would be given, and of no others: it would go idle for nothing.
+    let suspects_waiting = suspects
+        && !idle
+        && suspects_to_be_had(tx, policy, request, &turn.suspect_tenant_id).await?;
     if idle && !claimed.is_empty() {
         turn.suspect_last = i64::from(took_suspect);
     }
@@ -175,10 +179,22 @@ pub async fn claim(
     heard_of(tx, request, &turn, claimed.len()).await?;
     Ok(Batch {
         claimed,
-        suspects_waiting: suspects && !took_suspect,
+        suspects_waiting,
         drain: false,
         crowded,
     })
+}
+
+/// Whether a tenant with a suspect has room for it; looks at a bounded number of them.
+async fn suspects_to_be_had(
+    tx: &mut Tx,
+    policy: &Policy,
+    request: &ClaimRequest,
+    last: &str,
+) -> Result<bool, StoreError> {
+    let (pool, room) = (&request.pool, policy.tenant_in_flight);
+    let tenants = tenants_in_turn(tx, pool, true, last, LOOK_FURTHER, room).await?;
+    Ok(tenants.iter().any(|tenant| tenant.room > 0))
 }
 
 /// Note that the worker lives and what it has, unless that is known as of a moment ago: a row that every claim wrote would

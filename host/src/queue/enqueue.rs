@@ -10,8 +10,9 @@ use crate::store::{StoreError, Tx, on_tx};
 use crate::telemetry::Tally;
 use sha2::{Digest as _, Sha256};
 
-/// The most messages of one [`enqueue_all`].
-pub const MAX_ENQUEUE: usize = 1000;
+/// How often one call looks for what came first under its sources' ids: each time but the first because that changed while
+/// it looked.
+const LOOKS: usize = 3;
 
 /// A message to be accepted.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ pub async fn enqueue(
     })
 }
 
-/// Accept messages, each as [`enqueue`] does, in about as many statements as one takes: at most [`MAX_ENQUEUE`]. Answers in
+/// Accept messages, each as [`enqueue`] does, in about as many statements as one takes. Answers in
 /// their order; messages of one conversation take their places in it. One that is refused changes nothing and stands in
 /// no other's way.
 ///
@@ -111,9 +112,16 @@ pub async fn enqueue_all(
         items.push(Item::new(policy, message, id)?);
     }
     look(tx, &mut items).await?;
-    if take_sources(tx, &items).await? {
-        // Others were first, while we looked.
+    // Where others were first while we looked, look again. An id that was free by then is asked for once more: whoever had it
+    // may have given it up.
+    for _ in 0..LOOKS {
+        if !take_sources(tx, &mut items).await? {
+            break;
+        }
         look(tx, &mut items).await?;
+    }
+    for item in &mut items {
+        item.refuse_without_source();
     }
     let again = take_places(tx, policy, &mut items).await?;
     insert(tx, policy, &items).await?;
@@ -133,6 +141,8 @@ pub(super) struct Item<'m> {
     /// Of all that tells it from another message under the same id.
     pub(super) digest: String,
     looked: Option<Looked>,
+    /// Its source's id is its own now.
+    pub(super) has_source: bool,
     pub(super) refused: Option<EnqueueError>,
     pub(super) place: Option<Taken>,
 }
@@ -159,6 +169,7 @@ impl<'m> Item<'m> {
             payload,
             digest: hex::encode(digest.finalize()),
             looked: None,
+            has_source: false,
             refused,
             place: None,
         })
@@ -182,6 +193,22 @@ impl<'m> Item<'m> {
 
     fn is_first(&self) -> bool {
         self.first().is_none_or(|first| first == self.id)
+    }
+
+    /// Whether its source's id is still to be taken.
+    pub(super) fn wants_source(&self) -> bool {
+        let none_yet = !self.has_source && self.first().is_none();
+        self.message.source_id.is_some() && none_yet && self.acceptable().is_some()
+    }
+
+    /// An id that was taken and given up each time this looked: ask again.
+    fn refuse_without_source(&mut self) {
+        if self.wants_source() {
+            self.refused = Some(EnqueueError::Store(StoreError::Corrupt {
+                what: "message source",
+                reason: "it was taken and given up over and over".to_owned(),
+            }));
+        }
     }
 
     fn answer(self, tx: &mut Tx) -> Result<Result<Enqueued, EnqueueError>, StoreError> {

@@ -1,6 +1,6 @@
 use super::head::rehead;
 use super::lease::lock_alive;
-use super::settle::return_unspent;
+use super::settle::{cancel_leased, return_unspent};
 use super::{LeaseError, Policy, clipped, sql};
 use crate::domain::{AgentKey, ConversationId, Lease, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
@@ -8,12 +8,12 @@ use crate::telemetry::{Outcome, Tally};
 
 /// The agent cannot work until a person acts (a bad key, a spent quota, a missing grant): it is held for `reason`, the
 /// message goes back to its place with no attempt spent, and all the agent's conversations wait. Those that are
-/// ready are parked as claims come upon them.
+/// ready are parked as claims come upon them. A message that was cancelled meanwhile ends as that.
 ///
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseError> {
-    lock_alive(tx, lease).await?;
+    let locked = lock_alive(tx, lease).await?;
     let now = tx.now().await?;
     let reason = clipped(reason);
     on_tx!(tx, |conn| sqlx::query(sql::HOLD)
@@ -24,6 +24,10 @@ pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseE
         .execute(conn)
         .await
         .map(drop))?;
+    if locked.cancelling == 1 {
+        cancel_leased(tx, lease).await?;
+        return Ok(());
+    }
     return_unspent(tx, lease).await?;
     tx.tally(Tally::Settled(Outcome::Held, 1));
     // For those who wait for an answer, that is one.
@@ -95,7 +99,8 @@ pub(super) async fn let_go(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreErr
         };
         let most = u64::from(policy.sweep_batch).saturating_sub(moved);
         let (let_go, all) = let_go_of(tx, most, &tenant_id, &agent_key).await?;
-        moved = moved.saturating_add(let_go);
+        // An agent with nothing held costs its statements all the same.
+        moved = moved.saturating_add(let_go.max(1));
         if !all {
             break;
         }

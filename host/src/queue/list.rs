@@ -142,9 +142,12 @@ pub async fn messages(
     let rows: Vec<Row> = match filter {
         MessageFilter::Queued(of) => {
             let only = of.as_ref().map(ConversationId::as_str);
-            let (name, at, seq) = after.map_or((only.unwrap_or(""), i64::MIN, i64::MIN), |place| {
-                (&place.name, place.at, place.seq)
-            });
+            let first = (only.unwrap_or(""), i64::MIN, i64::MIN);
+            // A place before the one conversation that is asked for is before its first message.
+            let (name, at, seq) = after
+                .map(|place| (place.name.as_str(), place.at, place.seq))
+                .filter(|(name, ..)| *name >= first.0)
+                .unwrap_or(first);
             on_tx!(tx, |conn| sqlx::query_as(QUEUED)
                 .bind(tenant_id)
                 .bind(name)

@@ -60,7 +60,7 @@ pub use cancel::{Cancelled, cancel};
 pub use claim::{Batch, ClaimError, ClaimRequest, Claimed, MAX_CLAIM, claim};
 pub use conversation::{Conversation, conversation};
 pub use dead_letters::{DeadLetter, DeadLetterPlace, DeadLetterPlaceError, dead_letters};
-pub use enqueue::{Enqueue, EnqueueError, Enqueued, MAX_ENQUEUE, enqueue, enqueue_all};
+pub use enqueue::{Enqueue, EnqueueError, Enqueued, enqueue, enqueue_all};
 pub use heartbeat::{Beat, Heartbeat, heartbeat};
 pub use hold::{hold, hold_agent, resume};
 pub use lease::{LeaseError, Started, check, start};

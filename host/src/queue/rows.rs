@@ -50,6 +50,13 @@ pub(super) struct Expired {
     pub(super) fence: Fence,
     pub(super) worker_id: WorkerId,
     pub(super) cancelling: i64,
+}
+
+/// Of [`super::sql::EXPIRED_MESSAGES`].
+#[derive(sqlx::FromRow)]
+pub(super) struct ExpiredMessage {
+    pub(super) tenant_id: TenantId,
+    pub(super) message_id: MessageId,
     pub(super) started: bool,
     pub(super) attempts: i64,
     pub(super) crashes: i64,

@@ -6,10 +6,10 @@ use super::lease::{lock_alive, lock_all};
 use super::rows::PutBack;
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
-use crate::domain::{Lease, MessageId, TenantId};
+use crate::domain::{Lease, LeaseSeal, MessageId, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::{Outcome, Tally};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// What a completion found.
@@ -54,12 +54,13 @@ pub async fn complete_all(
     leases: &[Lease],
 ) -> Result<Vec<Result<Settled, LeaseError>>, StoreError> {
     let locked = lock_all(tx, leases).await?;
-    let mut done = HashSet::new();
-    let mut ended = Vec::new();
-    let mut keys = Vec::new();
-    for (lease, found) in leases.iter().zip(&locked) {
+    // By place: another lease of the same message settles nothing, and stores nothing.
+    let mut now = vec![false; leases.len()];
+    let (mut ended, mut keys, mut messages) = (Vec::new(), Vec::new(), HashSet::new());
+    for ((lease, found), now) in leases.iter().zip(&locked).zip(&mut now) {
         let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-        if matches!(found, Some((_, true))) && done.insert((tenant, message)) {
+        if matches!(found, Some((_, true))) && messages.insert((tenant, message)) {
+            *now = true;
             ended.push((tenant, message, Ending::Done(lease.seal())));
             keys.push((tenant, &lease.conversation_id));
         }
@@ -71,21 +72,20 @@ pub async fn complete_all(
         let settled = u64::try_from(ended.len()).unwrap_or(u64::MAX);
         tx.tally(Tally::Settled(Outcome::Done, settled));
     }
-    let dead: Vec<_> = leases
-        .iter()
-        .filter(|lease| !done.contains(&(&lease.tenant_id, &lease.message_id)))
-        .collect();
-    let before = completed_before(tx, &dead).await?;
-    let mut now = done.clone();
+    let others: Vec<_> = leases.iter().zip(&now).filter(|(_, now)| !**now).collect();
+    let others: Vec<&Lease> = others.into_iter().map(|(lease, _)| lease).collect();
+    // After this batch's own are stored: a lease that is named twice finds itself.
+    let before = completed_before(tx, &others).await?;
     Ok(leases
         .iter()
-        .map(|lease| {
-            let message = (&lease.tenant_id, &lease.message_id);
-            if now.remove(&message) {
-                Ok(Settled::Now)
-            } else if done.contains(&message)
-                || before.contains(&(lease.tenant_id.clone(), lease.message_id.clone()))
-            {
+        .zip(now)
+        .map(|(lease, now)| {
+            if now {
+                return Ok(Settled::Now);
+            }
+            let (tenant, message) = (&lease.tenant_id, &lease.message_id);
+            let of = before.get(&(tenant.clone(), message.clone()));
+            if of == Some(&lease.seal()) {
                 Ok(Settled::AlreadySettled)
             } else {
                 Err(LeaseError::Lost)
@@ -94,25 +94,29 @@ pub async fn complete_all(
         .collect())
 }
 
-/// Of these leases, those that completed their messages before.
+/// By which leases these leases' messages were completed, as far as they were.
 async fn completed_before(
     tx: &mut Tx,
     leases: &[&Lease],
-) -> Result<HashSet<(TenantId, MessageId)>, StoreError> {
+) -> Result<HashMap<(TenantId, MessageId), LeaseSeal>, StoreError> {
     if leases.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(HashMap::new());
     }
     let rows: Vec<_> = leases
         .iter()
-        .map(|lease| (&lease.tenant_id, &lease.message_id, lease.seal()))
+        .map(|lease| (&lease.tenant_id, &lease.message_id))
         .collect();
     let rows = batch(&rows)?;
     let statement = tx.sql(sql::COMPLETED_BEFORE);
-    let before: Vec<(TenantId, MessageId)> = on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(rows)
-        .fetch_all(conn)
-        .await)?;
-    Ok(before.into_iter().collect())
+    let before: Vec<(TenantId, MessageId, LeaseSeal)> =
+        on_tx!(tx, |conn| sqlx::query_as(statement)
+            .bind(rows)
+            .fetch_all(conn)
+            .await)?;
+    Ok(before
+        .into_iter()
+        .map(|(tenant, message, seal)| ((tenant, message), seal))
+        .collect())
 }
 
 /// The turn failed: `error` says how, in words for whoever reads the dead letters.
@@ -197,7 +201,7 @@ pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
 }
 
 /// The message a worker had ends as cancelled; its conversation, which is locked, goes on.
-async fn cancel_leased(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+pub(super) async fn cancel_leased(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     let (tenant, message) = (&lease.tenant_id, &lease.message_id);
     finish(tx, &[(tenant, message, Ending::Cancelled)]).await?;
     rehead(tx, &[(tenant, &lease.conversation_id)]).await?;

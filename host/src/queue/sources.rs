@@ -4,12 +4,13 @@ use super::enqueue::Item;
 use super::{batch, sql};
 use crate::domain::{MessageId, TenantId};
 use crate::store::{StoreError, Tx, on_tx};
+use std::collections::HashSet;
 
 /// Take the ids of the items' sources; answers whether some were taken by others first.
-pub(super) async fn take_sources(tx: &mut Tx, items: &[Item<'_>]) -> Result<bool, StoreError> {
+pub(super) async fn take_sources(tx: &mut Tx, items: &mut [Item<'_>]) -> Result<bool, StoreError> {
     let rows: Vec<_> = items
         .iter()
-        .filter(|item| item.acceptable().is_some())
+        .filter(|item| item.wants_source())
         .filter_map(|item| {
             let (message, digest) = (item.message, &item.digest);
             let source_id = message.source_id.as_ref()?;
@@ -25,14 +26,17 @@ pub(super) async fn take_sources(tx: &mut Tx, items: &[Item<'_>]) -> Result<bool
     if rows.is_empty() {
         return Ok(false);
     }
-    let wanted = rows.len();
     let rows = batch(&rows)?;
     let statement = tx.sql(sql::TAKE_SOURCES);
     let taken: Vec<MessageId> = on_tx!(tx, |conn| sqlx::query_scalar(statement)
         .bind(rows)
         .fetch_all(conn)
         .await)?;
-    Ok(taken.len() < wanted)
+    let taken: HashSet<MessageId> = taken.into_iter().collect();
+    for item in items.iter_mut() {
+        item.has_source |= taken.contains(item.id);
+    }
+    Ok(items.iter().any(Item::wants_source))
 }
 
 /// The messages that brought these ids are gone, or were not accepted: the ids are free again.

@@ -22,7 +22,7 @@ pub struct QueueStats {
     pub waiting: u64,
     /// Conversations a worker has.
     pub leased: u64,
-    /// Conversations whose agent waits for a person.
+    /// Conversations that wait for a person, or whose agent or tenant does.
     pub held: u64,
     /// Messages given up.
     pub dead_letters: u64,

@@ -10,7 +10,7 @@ pub enum MessageState {
     Queued {
         /// It does not run before this.
         not_before: Option<Timestamp>,
-        /// Its agent waits for a person, for this reason.
+        /// Its conversation, its agent or its tenant waits for a person, for this reason.
         held: Option<String>,
     },
     /// A worker has it.
@@ -91,7 +91,7 @@ pub async fn message_status(
     Ok(None)
 }
 
-/// The attempts of a message that did not settle it, in order: at most the first `limit`.
+/// The attempts of a message that did not settle it, in order: at most the last `limit`.
 ///
 /// # Errors
 /// Where the database fails.
@@ -103,13 +103,15 @@ pub async fn failed_attempts(
 ) -> Result<Vec<FailedAttempt>, StoreError> {
     const SQL: &str = "
         SELECT attempt, outcome, error, worker_id, ended_at FROM message_attempts
-        WHERE tenant_id = $1 AND message_id = $2 ORDER BY fence LIMIT $3";
-    Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
+        WHERE tenant_id = $1 AND message_id = $2 ORDER BY fence DESC LIMIT $3";
+    let mut attempts: Vec<FailedAttempt> = on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
         .bind(message_id)
         .bind(i64::from(limit))
         .fetch_all(conn)
-        .await)?)
+        .await)?;
+    attempts.reverse();
+    Ok(attempts)
 }
 
 fn status_of(row: StatusRow) -> Result<MessageStatus, StoreError> {

@@ -1,12 +1,13 @@
 use super::finish::{Ending, finish, record_attempts};
 use super::head::rehead;
 use super::hold::let_go;
-use super::rows::{Expired, WorkOfTime};
+use super::rows::{Expired, ExpiredMessage, WorkOfTime};
 use super::settle::put_back;
-use super::{Policy, Retry, backoff, count, sql};
+use super::{Policy, Retry, backoff, batch, count, sql};
 use crate::clock::Ids;
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::{Outcome, Tally};
+use std::collections::HashMap;
 
 /// Kept with a message whose worker was lost for the last time.
 const LOST: &str = "the worker was lost while it ran this message";
@@ -101,11 +102,28 @@ async fn expire(
         // Another process is at it.
         return Ok(());
     }
+    let rows: Vec<_> = expired
+        .iter()
+        .map(|row| (&row.tenant_id, &row.message_id))
+        .collect();
+    let rows = batch(&rows)?;
+    let statement = tx.sql(sql::EXPIRED_MESSAGES);
+    let messages: Vec<ExpiredMessage> = on_tx!(tx, |conn| sqlx::query_as(statement)
+        .bind(rows)
+        .fetch_all(conn)
+        .await)?;
+    let messages: HashMap<_, _> = messages
+        .iter()
+        .map(|row| ((&row.tenant_id, &row.message_id), row))
+        .collect();
     let (mut back, mut ended, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
     for row in &expired {
         let (tenant, message) = (&row.tenant_id, &row.message_id);
-        let attempt = count(row.attempts).saturating_add(1);
-        if row.started {
+        let Some(found) = messages.get(&(tenant, message)) else {
+            continue;
+        };
+        let attempt = count(found.attempts).saturating_add(1);
+        if found.started {
             let worker = Some(&row.worker_id);
             attempts.push((tenant, message, row.fence, attempt, "crashed", LOST, worker));
         }
@@ -113,15 +131,15 @@ async fn expire(
             ended.push((tenant, message, Ending::Cancelled));
             continue;
         }
-        if !row.started {
+        if !found.started {
             back.push((tenant, message, "queued", 0, 0, None, None, None));
             continue;
         }
-        let crashes = count(row.crashes).saturating_add(1);
+        let crashes = count(found.crashes).saturating_add(1);
         let wait = if crashes >= policy.max_crashes {
             None
         } else {
-            let most = count(row.max_attempts);
+            let most = count(found.max_attempts);
             backoff(&policy.retry, Retry::Backoff, attempt, most, ids)?
         };
         let error = Some(LOST);

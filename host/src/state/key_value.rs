@@ -203,7 +203,8 @@ pub async fn forget_calls(tx: &mut Tx, leases: &[&Lease]) -> Result<(), StoreErr
         DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
             SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)",
         postgres: "
-        DELETE FROM key_value_calls k USING json_array_elements($1::json) j
+        DELETE FROM key_value_calls k
+        USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
         WHERE k.tenant_id = j.value ->> 0 AND k.message_id = j.value ->> 1",
     };
     if leases.is_empty() {

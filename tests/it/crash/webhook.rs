@@ -18,7 +18,8 @@ async fn count(site: &Site, sql: &'static str) -> i64 {
         .expect("a count")
 }
 
-const MESSAGES: &str = "SELECT count(*) FROM message_queue";
+const MESSAGES: &str = "
+    SELECT (SELECT count(*) FROM message_queue) + (SELECT count(*) FROM finished_messages)";
 
 #[tokio::test]
 async fn the_same_update_many_times_at_once_is_one_message_and_one_reply() {

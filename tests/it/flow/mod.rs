@@ -1,8 +1,10 @@
 //! Messages all the way through: queue, hydration, real components, settlement.
 
 mod faults;
+mod follow_ups;
 mod planes;
 mod prompt;
 mod tenants;
+mod told;
 mod turns;
 mod zombies;

@@ -10,7 +10,7 @@ use agent_factory_tests::plane_cases;
 use std::time::Duration;
 
 /// Claim the one message there is.
-async fn claim(control: &dyn ControlPlane, worker: &str) -> Lease {
+pub(super) async fn claim(control: &dyn ControlPlane, worker: &str) -> Lease {
     let request = ClaimRequest {
         worker_id: worker.parse().expect("a worker id"),
         pool: Pool::default(),

@@ -136,6 +136,25 @@ store_cases! {
         assert_eq!(queue.status(&kept).await.attempts, 0);
     }
 
+    async fn finished_messages_of_all_tenants_are_forgotten_after_the_bound_a_step_at_a_time(test) {
+        let queue = Driver::new(test).await;
+        queue.test.agent("other", "support").await;
+        for number in 0..3 {
+            queue.enqueue(&format!("c{number}"), "hi").await;
+            queue.enqueue_of("other", &format!("c{number}")).await;
+        }
+        let leases: Vec<_> = queue.claim(9).await.into_iter().map(|it| it.lease).collect();
+        queue.complete_all(&leases).await;
+        queue.test.advance(HOUR - MOMENT).await;
+        assert_eq!(round(&queue.test, 2).await.messages, 0);
+        queue.test.advance(HOUR).await;
+        let first = round(&queue.test, 2).await;
+        assert_eq!((first.messages, first.more), (4, true));
+        let second = round(&queue.test, 2).await;
+        assert_eq!((second.messages, second.more), (2, false));
+        assert_eq!(queue.test.number("SELECT count(*) FROM finished_messages").await, 0);
+    }
+
     async fn a_former_leader_maintains_nothing(test) {
         test.execute("INSERT INTO workers (worker_id, pool, status, load, started_at, heartbeat_at)
             VALUES ('a', 'default', 'active', 0, 0, 1)").await;

@@ -109,6 +109,17 @@ store_cases! {
         assert_eq!(claimed.len(), 3, "{:?}", conversations(&claimed));
     }
 
+    async fn a_dead_lease_in_a_batch_takes_nothing_from_the_live_one_of_its_message(test) {
+        let queue = Driver::new(test).await;
+        queue.enqueue("c", "1").await;
+        let dead = queue.claim_only().await.lease;
+        queue.give_back(&dead).await.unwrap();
+        let live = queue.claim_only().await.lease;
+        let forged = agent_factory::domain::Lease { token: dead.token.clone(), ..live.clone() };
+        let results = queue.complete_all(&[dead, forged, live]).await;
+        assert!(matches!(results[..], [Err(LeaseError::Lost), Err(LeaseError::Lost), Ok(Settled::Now)]), "{results:?}");
+    }
+
     async fn completions_of_a_batch_are_settled_each_for_itself(test) {
         let queue = Driver::new(test).await;
         for conversation in ["a", "b", "c"] {

@@ -57,6 +57,23 @@ store_cases! {
         assert_eq!(queue.claim(9).await.len(), 1);
     }
 
+    async fn a_suspect_of_a_tenant_at_its_bound_keeps_no_worker_from_waiting_or_from_other_work(test) {
+        let mut queue = Driver::new(test).await;
+        queue.policy.tenant_in_flight = 1;
+        queue.enqueue("poison", "hi").await;
+        queue.crash().await;
+        queue.enqueue("long", "hi").await;
+        assert_eq!(queue.claim(1).await.len(), 1);
+        queue.test.advance(queue.policy.retry.delay(1, 0)).await;
+        let idle = queue.claim_as(request("idle", 9, 0)).await;
+        assert!(idle.claimed.is_empty() && idle.crowded && !idle.suspects_waiting, "{idle:?}");
+        let busy = queue.claim_as(request("busy", 9, 1)).await;
+        assert!(busy.claimed.is_empty() && !busy.suspects_waiting, "{busy:?}");
+        limit(&queue, Some(2)).await;
+        assert!(queue.claim_as(request("busy", 9, 1)).await.suspects_waiting);
+        assert!(queue.claim_as(request("idle", 9, 0)).await.claimed[0].suspect);
+    }
+
     async fn whoever_is_behind_many_tenants_at_their_bounds_is_reached(test) {
         let mut queue = Driver::new(test).await;
         queue.policy.tenant_in_flight = 1;

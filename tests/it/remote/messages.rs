@@ -9,7 +9,6 @@ use agent_factory::domain::{
     KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
     Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
 };
-use agent_factory::queue::Priority;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -185,7 +184,7 @@ prop_compose! {
         let memory_note = note.then(|| "memory/2026-01-01.md".parse().expect("a path"));
         let reply = reply.map(|(text, files)| Reply { text, files });
         let follow_ups = late.into_iter().map(|(text, after)| {
-            let priority = after.map(|_| Priority::clamped(7));
+            let priority = after.map(|_| 7);
             FollowUp { text, after, priority }
         }).collect();
         Completion { history, reply, memory, memory_note, kv, receipts, follow_ups }

@@ -9,6 +9,7 @@ use crate::control::{Beat, ControlError, Heartbeat, HeldLease};
 use crate::hydration::{Bundle, Snapshot};
 use axum::extract::State;
 use axum::http::StatusCode;
+use std::collections::HashSet;
 
 /// The most of one [`worker_complete_all`].
 const COMPLETIONS_MAX: usize = 256;
@@ -71,6 +72,13 @@ pub(super) async fn worker_heartbeat(
         started,
     }): Json<HeartbeatRequest>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
+    let wanted = u32::try_from(leases.len()).unwrap_or(u32::MAX);
+    if started.len() > leases.len() || started.iter().any(|place| *place >= wanted) {
+        return Err(ApiError::Invalid(
+            "started must name places in leases, each once at most".to_owned(),
+        ));
+    }
+    let started: HashSet<u32> = started.into_iter().collect();
     let leases: Vec<_> = (0..)
         .zip(leases)
         .map(|(place, mut lease)| {

@@ -5,7 +5,7 @@ use crate::clock::Ids;
 use crate::control::{Completion, ControlError, FOLLOW_UPS_MAX, Failure, FollowUp, Settled};
 use crate::domain::{Channel, HistoryMessage, Lease, Part, Payload, Reply, Role};
 use crate::outbox::{self, OutboxItem};
-use crate::queue::{self, Enqueue, FailOutcome, LeaseError, Retry};
+use crate::queue::{self, Enqueue, FailOutcome, LeaseError, Priority, Retry};
 use crate::reply::{TELEGRAM_UTF16_MAX, chunks};
 use crate::state::{history, key_value, memory, receipts};
 use crate::store::{StoreError, Tx};
@@ -38,7 +38,7 @@ impl LocalControl {
     ) -> Result<Vec<Result<(), ControlError>>, ControlError> {
         let refused: Vec<_> = completions
             .iter()
-            .map(|(_, completion)| refusal(completion))
+            .map(|(_, completion)| refusal(completion, self.policies.queue.max_payload_bytes))
             .collect();
         let (ids, policies) = (self.ids.clone(), self.policies.clone());
         let wanted: Vec<_> = completions
@@ -47,21 +47,55 @@ impl LocalControl {
             .filter(|(_, refused)| refused.is_none())
             .map(|(completion, _)| completion)
             .collect();
+        let alone = wanted.clone();
         let stored: Result<_, StoreError> = self
             .db
             .write(move |tx| {
                 Box::pin(async move { store_all(tx, &policies.queue, &ids, wanted).await })
             })
             .await;
-        let mut stored = stored?.into_iter();
+        let stored = match stored {
+            // One that cannot be stored stands in no other's way.
+            Err(error) if alone.len() > 1 && !error.is_passing() => self.store_each(alone).await,
+            stored => stored?
+                .into_iter()
+                .map(|result| result.map_err(ControlError::from))
+                .collect(),
+        };
+        let mut stored = stored.into_iter();
         let results = refused.into_iter().map(|refused| match refused {
             Some(reason) => Err(ControlError::Refused(reason)),
             None => match stored.next() {
-                Some(result) => result.map_err(ControlError::from),
+                Some(result) => result,
                 None => Err(ControlError::LeaseLost),
             },
         });
         Ok(results.collect())
+    }
+
+    /// Each in a transaction of its own.
+    async fn store_each(
+        &self,
+        completions: Vec<(Lease, Completion)>,
+    ) -> Vec<Result<(), ControlError>> {
+        let mut results = Vec::with_capacity(completions.len());
+        for completion in completions {
+            let (ids, policies) = (self.ids.clone(), self.policies.clone());
+            let stored: Result<_, StoreError> = self
+                .db
+                .write(move |tx| {
+                    Box::pin(
+                        async move { store_all(tx, &policies.queue, &ids, vec![completion]).await },
+                    )
+                })
+                .await;
+            results.push(match stored.map(|mut results| results.pop()) {
+                Ok(Some(result)) => result.map_err(ControlError::from),
+                Ok(None) => Err(ControlError::LeaseLost),
+                Err(error) => Err(error.into()),
+            });
+        }
+        results
     }
 
     pub(super) async fn store_failure(
@@ -117,7 +151,7 @@ impl LocalControl {
 }
 
 /// Why a completion cannot be stored, whatever its lease.
-fn refusal(completion: &Completion) -> Option<String> {
+fn refusal(completion: &Completion, bytes_max: usize) -> Option<String> {
     let note = completion.memory_note.as_ref();
     if note.is_some_and(|note| !note.is_memory()) {
         return Some("a turn appends to memory documents only".to_owned());
@@ -125,14 +159,18 @@ fn refusal(completion: &Completion) -> Option<String> {
     if completion.follow_ups.len() > FOLLOW_UPS_MAX {
         return Some(format!("a turn leaves at most {FOLLOW_UPS_MAX} follow-ups"));
     }
-    let late = |follow_up: &FollowUp| {
-        follow_up.text.is_empty()
+    let wrong = |follow_up: &FollowUp| {
+        !(1..=bytes_max / 2).contains(&follow_up.text.len())
             || follow_up
                 .after
                 .is_some_and(|after| after > LATEST_FOLLOW_UP)
+            || follow_up.priority.is_some_and(|priority| priority > 100)
     };
-    if completion.follow_ups.iter().any(late) {
-        return Some("a follow-up has a text, and is for within a year".to_owned());
+    if completion.follow_ups.iter().any(wrong) {
+        return Some(format!(
+            "a follow-up has 1 to {} bytes of text, is for within a year, and has a priority of 0 to 100",
+            bytes_max / 2
+        ));
     }
     None
 }
@@ -205,7 +243,9 @@ async fn store(
                 external_message_id: None,
                 ..payload.clone()
             },
-            priority: follow_up.priority,
+            priority: follow_up
+                .priority
+                .map(|wanted| Priority::clamped(i64::from(wanted))),
             scheduled_for: follow_up.after.map(|after| now.plus(after)),
             max_attempts: None,
             source: FOLLOW_UP.to_owned(),
@@ -217,7 +257,7 @@ async fn store(
     }
     for refused in queue::enqueue_all(tx, policy, &follow_ups).await? {
         if let Err(refused) = refused {
-            // A text too long, or an agent that was disabled meanwhile: the turn stands.
+            // An agent that was disabled meanwhile: the turn stands.
             tracing::warn!(%refused, "a follow-up was not accepted");
         }
     }

@@ -10,7 +10,11 @@ use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
 use crate::queue::{self, Batch, LeaseError};
 use crate::store::{StoreError, Topic, Tx, Work};
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// How long an answer that only says to drain is held.
+const DRAIN_PAUSE: Duration = Duration::from_secs(1);
 
 impl LocalControl {
     /// A transaction that begins with the check of a lease.
@@ -30,10 +34,17 @@ impl LocalControl {
             in_flight: request.in_flight,
             claim: request.claim,
         };
-        let mut waiting = self.waiting(Topic::Queue, request.wait);
+        let wait = request.wait;
+        let mut waiting = self.waiting(Topic::Queue, wait);
         loop {
             let claims = self.claim_once(asked.clone()).await?;
-            let nothing = claims.turns.is_empty() && !claims.suspects_waiting && !claims.drain;
+            if claims.drain {
+                // A worker of an older version does not know the word, and asks again at once.
+                let pause = tokio::time::sleep(DRAIN_PAUSE.min(wait));
+                self.closing.run_until_cancelled(pause).await;
+                return Ok(claims);
+            }
+            let nothing = claims.turns.is_empty() && !claims.suspects_waiting;
             if !nothing || !self.look_again(&mut waiting, claims.crowded).await? {
                 return Ok(claims);
             }

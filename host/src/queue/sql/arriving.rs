@@ -16,7 +16,9 @@ pub const LOOK_BEFORE_ENQUEUE: Sql = Sql {
     postgres: "
     SELECT a.enabled, a.pool, a.held_reason IS NOT NULL OR a.paused = 1 AS parked, c.agent_key AS bound_to,
         s.message_id AS first_message_id, s.digest AS first_digest
-    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    FROM (
+        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
+        WHERE json_typeof(value) = 'array') j
     LEFT JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 1
     LEFT JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 2
     LEFT JOIN message_sources s ON s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 3 AND s.source_id = j.value ->> 4
@@ -35,8 +37,8 @@ pub const TAKE_SOURCES: Sql = Sql {
     postgres: "
     INSERT INTO message_sources (tenant_id, source, source_id, message_id, digest)
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
-    FROM json_array_elements($1::json) j
-    ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\", (j.value ->> 2) COLLATE \"C\"
+    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\", (j.value ->> 2) COLLATE \"C\", j.key
     ON CONFLICT DO NOTHING
     RETURNING message_id",
 };
@@ -47,7 +49,8 @@ pub const GIVE_UP_SOURCES: Sql = Sql {
     DELETE FROM message_sources WHERE (tenant_id, source, source_id) IN (
         SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each($1) j)",
     postgres: "
-    DELETE FROM message_sources s USING json_array_elements($1::json) j
+    DELETE FROM message_sources s
+    USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 1 AND s.source_id = j.value ->> 2",
 };
 

@@ -38,29 +38,35 @@ pub const TAKE_TURN: Sql = Sql {
 
 /// Tenants with something ready, in turn: those after $3, then from the first; and how many more messages each may have in
 /// flight. Steps from tenant to tenant through the index, over none of their conversations; what a tenant has in
-/// flight is counted, which its own bound bounds. $1 pool, $2 suspects or not, $3 the tenant served last, $4 how
+/// flight is counted, which its own bound bounds. (Not by `min`, which PostgreSQL computes over all of a range where it
+/// takes it for a short one.) $1 pool, $2 suspects or not, $3 the tenant served last, $4 how
 /// many, $5 in flight at most where the tenant has no number of its own.
 pub const TENANTS_IN_TURN: &str = "
     WITH RECURSIVE
     behind (tenant_id, steps) AS (
-        SELECT (SELECT min(c.tenant_id) FROM conversations c
-            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id > $3), 1
+        SELECT (SELECT c.tenant_id FROM conversations c
+            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id > $3
+            ORDER BY c.tenant_id LIMIT 1), 1
         UNION ALL
-        SELECT (SELECT min(c.tenant_id) FROM conversations c
-            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id > b.tenant_id), b.steps + 1
+        SELECT (SELECT c.tenant_id FROM conversations c
+            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id > b.tenant_id
+            ORDER BY c.tenant_id LIMIT 1), b.steps + 1
         FROM behind b WHERE b.tenant_id IS NOT NULL AND b.steps < $4
     ),
     before (tenant_id, steps) AS (
-        SELECT (SELECT min(c.tenant_id) FROM conversations c
-            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id <= $3), 1
+        SELECT (SELECT c.tenant_id FROM conversations c
+            WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2 AND c.tenant_id <= $3
+            ORDER BY c.tenant_id LIMIT 1), 1
         UNION ALL
-        SELECT (SELECT min(c.tenant_id) FROM conversations c
+        SELECT (SELECT c.tenant_id FROM conversations c
             WHERE c.state = 'ready' AND c.pool = $1 AND c.suspect = $2
-                AND c.tenant_id > b.tenant_id AND c.tenant_id <= $3), b.steps + 1
+                AND c.tenant_id > b.tenant_id AND c.tenant_id <= $3
+            ORDER BY c.tenant_id LIMIT 1), b.steps + 1
         FROM before b WHERE b.tenant_id IS NOT NULL AND b.steps < $4
     )
     SELECT turns.tenant_id, COALESCE(t.max_in_flight, $5) - (
-        SELECT count(*) FROM conversations f WHERE f.state = 'leased' AND f.tenant_id = turns.tenant_id) AS room
+        SELECT count(*) FROM conversations f
+        WHERE f.state <> 'idle' AND f.state = 'leased' AND f.tenant_id = turns.tenant_id) AS room
     FROM (
         SELECT lap, tenant_id FROM (
             SELECT 0 AS lap, tenant_id FROM behind WHERE tenant_id IS NOT NULL
@@ -76,7 +82,9 @@ pub const TENANTS_IN_TURN: &str = "
 /// many), $2 pool, $3 suspects or not.
 pub const LOCK_READY: &str = "
     SELECT r.tenant_id, r.conversation_id
-    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    FROM (
+        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
+        WHERE json_typeof(value) = 'array') j
     CROSS JOIN LATERAL (
         SELECT c.tenant_id, c.conversation_id, c.priority, c.due_at FROM conversations c
         WHERE c.state = 'ready' AND c.pool = $2 AND c.suspect = $3 AND c.tenant_id = j.value ->> 0
@@ -89,7 +97,9 @@ pub const HEADS_OF: &str = "
         (SELECT a.held_reason IS NOT NULL OR a.paused = 1 FROM agent_profiles a
             WHERE a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key) AS held,
         m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
-    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    FROM (
+        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
+        WHERE json_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     LEFT JOIN LATERAL (
         SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.attempts, q.crashes FROM message_queue q
@@ -127,7 +137,7 @@ pub const LEASE: Sql = Sql {
     UPDATE conversations SET state = 'leased', due_at = NULL, fence = fence + 1, message_id = j.value ->> 2,
         lease_token = j.value ->> 3, worker_id = $2, lease_until = $3, lease_deadline = $4,
         last_available_at = GREATEST(last_available_at, (j.value ->> 4)::bigint)
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
 };
 

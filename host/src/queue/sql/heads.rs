@@ -7,7 +7,8 @@ macro_rules! rehead {
         concat!(
             "
     WITH named AS MATERIALIZED (
-        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason FROM json_array_elements($1::json) j
+        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason
+        FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
         JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     ), held AS MATERIALIZED (
         SELECT a.tenant_id, a.agent_key

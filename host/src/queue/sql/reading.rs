@@ -59,9 +59,9 @@ pub const STATS_OF_TENANT: &str = stats!(
 /// $1 how many.
 pub const POOLS: &str = "
     WITH RECURSIVE step (pool) AS (
-        SELECT min(pool) FROM agent_profiles
+        SELECT pool FROM (SELECT pool FROM agent_profiles ORDER BY pool LIMIT 1) AS first
         UNION ALL
-        SELECT (SELECT min(a.pool) FROM agent_profiles a WHERE a.pool > step.pool) FROM step
+        SELECT (SELECT a.pool FROM agent_profiles a WHERE a.pool > step.pool ORDER BY a.pool LIMIT 1) FROM step
         WHERE step.pool IS NOT NULL
     )
     SELECT pool FROM step WHERE pool IS NOT NULL LIMIT $1";

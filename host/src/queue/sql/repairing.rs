@@ -14,7 +14,7 @@ pub const LOCK_CONVERSATIONS: Sql = Sql {
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
     postgres: "
     SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c",
 };
@@ -35,7 +35,8 @@ pub const DEAD_LETTER: &str = "
 /// Dead letters that were given up longest ago. $1 tenant, $2 how many.
 pub const DEAD_LETTERS_TO_REPLAY: &str = "
     SELECT message_id, conversation_id FROM message_queue
-    WHERE tenant_id = $1 AND status = 'dead_letter' ORDER BY finished_at LIMIT $2";
+    WHERE tenant_id = $1 AND status = 'dead_letter' 
+    ORDER BY finished_at, conversation_id, available_at, seq LIMIT $2";
 
 /// Of these, the dead letters, in the order of their places. $1 batch of (tenant, message).
 pub const DEAD_LETTERS_IN_ORDER: Sql = Sql {
@@ -45,7 +46,8 @@ pub const DEAD_LETTERS_IN_ORDER: Sql = Sql {
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1 AND m.status = 'dead_letter'
     ORDER BY m.conversation_id, m.available_at, m.seq",
     postgres: "
-    SELECT m.message_id, m.conversation_id FROM json_array_elements($1::json) j
+    SELECT m.message_id, m.conversation_id
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1 AND m.status = 'dead_letter'
     ORDER BY m.conversation_id, m.available_at, m.seq",
 };
@@ -59,7 +61,7 @@ pub const TAKE_LAST_PLACES: Sql = Sql {
     RETURNING conversation_id, next_seq",
     postgres: "
     UPDATE conversations SET next_seq = next_seq + (j.value ->> 2)::bigint, last_available_at = (j.value ->> 3)::bigint
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1
     RETURNING conversation_id, next_seq",
 };
@@ -74,7 +76,7 @@ pub const REDRIVE: Sql = Sql {
     postgres: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = (j.value ->> 2)::bigint,
         available_at = (j.value ->> 3)::bigint, not_before = NULL, started_at = NULL, finished_at = NULL
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };
 
@@ -85,7 +87,8 @@ pub const PURGE: Sql = Sql {
         SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)
     RETURNING message_id, source, source_id",
     postgres: "
-    DELETE FROM message_queue m USING json_array_elements($1::json) j
+    DELETE FROM message_queue m
+    USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE m.status = 'dead_letter' AND m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1
     RETURNING m.message_id, m.source, m.source_id",
 };

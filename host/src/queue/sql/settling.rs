@@ -14,7 +14,8 @@ pub const FINISH: Sql = Sql {
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
     WITH gone AS (
-        DELETE FROM message_queue m USING json_array_elements($1::json) j
+        DELETE FROM message_queue m
+        USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
         WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1
         RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2 AS outcome, m.source, m.source_id, m.trace_id,
             m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3 AS settled_token, m.enqueued_at
@@ -31,17 +32,18 @@ pub const LEAVE_QUEUE: &str = "
     DELETE FROM message_queue WHERE (tenant_id, message_id) IN (
         SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)";
 
-/// Which of these leases have completed their messages before. $1 batch of (tenant, message, token).
+/// By which leases messages were completed. $1 batch of (tenant, message).
 pub const COMPLETED_BEFORE: Sql = Sql {
     sqlite: "
-    SELECT f.tenant_id, f.message_id FROM json_each($1) j
+    SELECT f.tenant_id, f.message_id, f.settled_token FROM json_each($1) j
     CROSS JOIN finished_messages f
-    WHERE f.tenant_id = j.value ->> 0 AND f.message_id = j.value ->> 1 AND f.settled_token = j.value ->> 2
-        AND f.outcome = 'done'",
+    WHERE f.tenant_id = j.value ->> 0 AND f.message_id = j.value ->> 1 AND f.outcome = 'done'
+        AND f.settled_token IS NOT NULL",
     postgres: "
-    SELECT f.tenant_id, f.message_id FROM json_array_elements($1::json) j
+    SELECT f.tenant_id, f.message_id, f.settled_token
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     JOIN finished_messages f ON f.tenant_id = j.value ->> 0 AND f.message_id = j.value ->> 1
-    WHERE f.settled_token = j.value ->> 2 AND f.outcome = 'done'",
+    WHERE f.outcome = 'done' AND f.settled_token IS NOT NULL",
 };
 
 /// How attempts ended that did not settle their messages. $1 batch of (tenant, message, fence, attempt, outcome, error,
@@ -73,6 +75,6 @@ pub const PUT_BACK: Sql = Sql {
         crashes = crashes + (j.value ->> 4)::bigint, not_before = COALESCE((j.value ->> 5)::bigint, not_before),
         last_error = COALESCE(j.value ->> 6, last_error), finished_at = (j.value ->> 7)::bigint,
         started_at = CASE WHEN j.value ->> 7 IS NULL THEN NULL ELSE started_at END
-    FROM json_array_elements($1::json) j
+    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };
