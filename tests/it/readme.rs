@@ -99,3 +99,34 @@ async fn the_skill_it_shows_is_the_one_in_the_examples_and_runs_in_a_workspace()
     let reply = String::from_utf8(output.stdout).expect("text");
     assert!(reply.contains("the first"), "{reply}");
 }
+
+#[tokio::test]
+async fn each_command_it_names_to_operators_is_one_the_program_has() {
+    let mut named = 0;
+    for block in blocks(&readme(), "operations") {
+        for line in block.lines() {
+            let command = line.strip_prefix("$ agent-factory ").expect("a command");
+            // What is in quotes is one word; which, makes no difference here.
+            let words: Vec<&str> = command.split('"').step_by(2).collect();
+            let words = words.join("x");
+            let output = tokio::process::Command::new(built::program())
+                .args(words.split_whitespace())
+                .arg("--help")
+                .output()
+                .await
+                .expect("the program runs");
+            let (out, error) = (
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr),
+            );
+            assert!(output.status.success(), "{command}: {error}");
+            let last = words
+                .split_whitespace()
+                .nth(1)
+                .expect("a command of two words");
+            assert!(out.contains(last), "{command}: {out}");
+            named += 1;
+        }
+    }
+    assert!(named >= 10, "the README names {named} commands");
+}
