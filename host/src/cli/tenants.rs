@@ -42,10 +42,13 @@ Whoever asks for a message of it is told the reason. A tenant that is paused kee
         client: ClientArguments,
     },
     /// Bound how many messages of a tenant workers have at once.
-    #[command(after_help = "\
+    #[command(
+        override_usage = "agent-factory tenant limit [OPTIONS] <TENANT> <MESSAGES|--default>",
+        after_help = "\
 Examples:
   agent-factory tenant limit acme 50
-  agent-factory tenant limit acme --default")]
+  agent-factory tenant limit acme --default"
+    )]
     Limit(Limit),
 }
 

@@ -11,7 +11,7 @@ impl Worker {
         let mut every = tokio::time::interval(self.0.settings.heartbeat_every);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while drained.run_until_cancelled(every.tick()).await.is_some() {
-            if self.heartbeat().await {
+            if self.heartbeat().await && !stop.is_cancelled() {
                 tracing::info!("told to drain: this worker finishes what it has, and ends");
                 stop.cancel();
             }

@@ -88,22 +88,26 @@ fn walked(plan: &str) -> Vec<&str> {
 #[tokio::test]
 async fn no_statement_of_the_daily_work_walks_a_table_of_sqlite() {
     let test = TestDatabase::sqlite().await;
+    let mut sorting = Vec::new();
     for (name, statement) in hot() {
         let plan = test.plan(statement.sqlite).await;
         assert_eq!(walks(&plan), Vec::<&str>::new(), "{name}:\n{plan}");
-        let sorts = plan.contains("TEMP B-TREE");
-        assert_eq!(sorts, SORT_A_FEW.contains(&name), "{name}:\n{plan}");
+        if plan.contains("TEMP B-TREE") {
+            sorting.push(name);
+        }
     }
+    assert_eq!(sorting, SORT_A_FEW);
 }
 
 /// Statements that sort what a bounded batch or a bounded step has found; no other sorts anything.
-const SORT_A_FEW: [&str; 5] = [
+const SORT_A_FEW: [&str; 6] = [
     "look before enqueue",
     "tenants in turn",
     "heads",
     // Those of one moment.
     "dead letters to replay",
     "dead letters in order",
+    "lane pending",
 ];
 
 #[tokio::test]

@@ -20,7 +20,7 @@ const SINGLE: u32 = 4;
 
 /// Claimers at once: many share a commit where a claim is one message, and few are enough where it is many.
 pub(super) const fn claimers(batch: u32) -> u32 {
-    if batch < 10 { 16 } else { 4 }
+    if batch < 10 { 16 } else { 8 }
 }
 
 pub(super) async fn run(
