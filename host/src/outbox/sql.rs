@@ -23,7 +23,7 @@ pub const INSERT: Sql = Sql {
         attempts, created_at, settled_at)
     SELECT $2, j.value ->> 0, $3, j.value ->> 1, $4, $6, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
         j.value ->> 5
-    FROM json_each($1) j WHERE true",
+    FROM jsonb_each($1) j WHERE true",
     postgres: "
     INSERT INTO outbox (tenant_id, outbox_id, conversation_id, seq, message_id, trace_id, channel, body, status,
         attempts, created_at, settled_at)
@@ -75,7 +75,7 @@ pub const RELEASE: Sql = Sql {
         SELECT l.tenant_id, l.conversation_id, CASE WHEN EXISTS (
             SELECT 1 FROM outbox o WHERE o.tenant_id = l.tenant_id
                 AND o.conversation_id = l.conversation_id AND o.status = 'pending') THEN 1 ELSE 0 END AS pending
-        FROM json_each($1) j
+        FROM jsonb_each($1) j
         CROSS JOIN outbox_lanes l
         WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     ) AS h
@@ -119,7 +119,7 @@ pub const LEASE: Sql = Sql {
     sqlite: "
     UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
         worker_id = $2, lease_until = $3, lease_deadline = $4
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
     postgres: "
     UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
@@ -138,7 +138,7 @@ pub const HELD_BY_WORKER: &str = "
 pub const PENDING: Sql = Sql {
     sqlite: "
     SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.trace_id, o.channel, o.body, o.attempts
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     CROSS JOIN outbox o
     WHERE (o.tenant_id, o.outbox_id) IN (
         SELECT p.tenant_id, p.outbox_id FROM outbox p

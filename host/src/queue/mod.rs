@@ -86,7 +86,7 @@ pub(crate) use policy::{backoff, clipped};
 use crate::store::StoreError;
 use serde::Serialize;
 
-/// Rows as the JSON array that a statement reads by `json_each`: one statement for many rows, since statements
+/// Rows as the JSON array that a statement reads by `jsonb_each` or its like: one statement for many rows, since statements
 /// are what costs on SQLite.
 pub(crate) fn batch<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(StoreError::corrupt("batch"))

@@ -201,7 +201,7 @@ pub async fn forget_calls(tx: &mut Tx, leases: &[&Lease]) -> Result<(), StoreErr
     const SQL: Sql = Sql {
         sqlite: "
         DELETE FROM key_value_calls WHERE (tenant_id, message_id) IN (
-            SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)",
+            SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)",
         postgres: "
         DELETE FROM key_value_calls k
         USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j

@@ -8,7 +8,7 @@ pub const LOOK_BEFORE_ENQUEUE: Sql = Sql {
     sqlite: "
     SELECT a.enabled, a.pool, a.held_reason IS NOT NULL OR a.paused = 1 AS parked, c.agent_key AS bound_to,
         s.message_id AS first_message_id, s.digest AS first_digest
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     LEFT JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 1
     LEFT JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 2
     LEFT JOIN message_sources s ON s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 3 AND s.source_id = j.value ->> 4
@@ -31,7 +31,7 @@ pub const LOOK_BEFORE_ENQUEUE: Sql = Sql {
 pub const TAKE_SOURCES: Sql = Sql {
     sqlite: "
     INSERT INTO message_sources (tenant_id, source, source_id, message_id, digest)
-    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each($1) j WHERE true
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM jsonb_each($1) j WHERE true
     ON CONFLICT DO NOTHING
     RETURNING message_id",
     postgres: "
@@ -47,7 +47,7 @@ pub const TAKE_SOURCES: Sql = Sql {
 pub const GIVE_UP_SOURCES: Sql = Sql {
     sqlite: "
     DELETE FROM message_sources WHERE (tenant_id, source, source_id) IN (
-        SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM json_each($1) j)",
+        SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM jsonb_each($1) j)",
     postgres: "
     DELETE FROM message_sources s
     USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
@@ -64,7 +64,7 @@ pub const TAKE_PLACES: Sql = Sql {
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
         CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
         1 + (j.value ->> 4), j.value ->> 6, j.value ->> 7, COALESCE(j.value ->> 5, $2), 0, 0, $2
-    FROM json_each($1) j WHERE true
+    FROM jsonb_each($1) j WHERE true
     ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
         next_seq = c.next_seq + excluded.next_seq - 1,
         pool = CASE WHEN c.agent_key = excluded.agent_key THEN excluded.pool ELSE c.pool END,
@@ -104,7 +104,7 @@ pub const INSERT_MESSAGES: Sql = Sql {
         source_id, trace_id, available_at, not_before, attempts, crashes, max_attempts, enqueued_at)
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 'queued', j.value ->> 4, j.value ->> 5,
         j.value ->> 6, j.value ->> 7, j.value ->> 8, j.value ->> 9, j.value ->> 10, 0, 0, j.value ->> 11, $2
-    FROM json_each($1) j",
+    FROM jsonb_each($1) j",
     postgres: "
     INSERT INTO message_queue (tenant_id, message_id, conversation_id, seq, status, payload, priority, source,
         source_id, trace_id, available_at, not_before, attempts, crashes, max_attempts, enqueued_at)

@@ -112,7 +112,7 @@ pub const HEADS_OF: &str = "
 pub const HEADS: &str = "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL OR a.paused = 1 AS held,
         m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     CROSS JOIN conversations c
     JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
     LEFT JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = (
@@ -131,7 +131,7 @@ pub const LEASE: Sql = Sql {
     UPDATE conversations SET state = 'leased', due_at = NULL, fence = fence + 1, message_id = j.value ->> 2,
         lease_token = j.value ->> 3, worker_id = $2, lease_until = $3, lease_deadline = $4,
         last_available_at = CASE WHEN last_available_at < j.value ->> 4 THEN j.value ->> 4 ELSE last_available_at END
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
     postgres: "
     UPDATE conversations SET state = 'leased', due_at = NULL, fence = fence + 1, message_id = j.value ->> 2,

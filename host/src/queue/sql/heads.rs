@@ -60,7 +60,7 @@ pub const REHEAD: Sql = Sql {
     FROM (
         SELECT c.tenant_id, c.conversation_id, CASE WHEN a.held_reason IS NULL AND a.paused = 0 AND c.paused_reason IS NULL THEN 0 ELSE 1 END AS held,
             m.message_id, m.not_before, m.available_at, m.priority, m.crashes
-        FROM json_each($1) j
+        FROM jsonb_each($1) j
         CROSS JOIN conversations c
         JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
         LEFT JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = (

@@ -24,7 +24,7 @@ pub const LOOK: Sql = Sql {
     sqlite: "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.lease_token, c.fence, c.lease_until, c.cancelling, c.worker_id,
         c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     CROSS JOIN conversations c
     JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = j.value ->> 2
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
@@ -47,7 +47,7 @@ pub const READ_TURN: &str = "
 pub const STARTED: Sql = Sql {
     sqlite: "
     UPDATE message_queue SET started_at = $2
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1 AND started_at IS NULL",
     postgres: "
     UPDATE message_queue SET started_at = $2
@@ -60,7 +60,7 @@ pub const LEASES: Sql = Sql {
     sqlite: "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until,
         c.lease_deadline, c.cancelling
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     CROSS JOIN conversations c
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND c.state = 'leased'",
     postgres: "
@@ -77,7 +77,7 @@ pub const EXTEND: Sql = Sql {
     sqlite:
         "
     UPDATE conversations SET lease_until = j.value ->> 2
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
     postgres:
         "
@@ -115,7 +115,7 @@ pub const PRUNE_WORKERS: Sql = Sql {
 /// What messages brought. $1 batch of (tenant, message).
 pub const PAYLOADS: Sql = Sql {
     sqlite: "
-    SELECT m.tenant_id, m.message_id, m.payload FROM json_each($1) j
+    SELECT m.tenant_id, m.message_id, m.payload FROM jsonb_each($1) j
     CROSS JOIN message_queue m
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "

@@ -6,7 +6,7 @@
 //!
 //! Most statements are the same for both databases. Two kinds differ by necessity, and stand side by side:
 //!
-//! - *Batches*: `json_each` is `json_array_elements` on PostgreSQL, whose `->>` answers texts that are cast. (Not
+//! - *Batches*: `jsonb_each`, which parses a batch once, is `json_array_elements` on PostgreSQL, whose `->>` answers texts that are cast. (Not
 //!   `jsonb`: it refuses what a JSON text may hold, the escaped character 0.) Where a batch is joined, its rows are asked
 //!   whether they are arrays, which they are: PostgreSQL then takes them for very few, and so looks each up by an index,
 //!   even while it takes a table for empty that is full a moment later.

@@ -9,7 +9,7 @@ pub const CONVERSATION_OF: &str =
 /// Conversations, locked in one order. $1 batch of (tenant, conversation).
 pub const LOCK_CONVERSATIONS: Sql = Sql {
     sqlite: "
-    SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at FROM json_each($1) j
+    SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at FROM jsonb_each($1) j
     CROSS JOIN conversations c
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
     postgres: "
@@ -41,7 +41,7 @@ pub const DEAD_LETTERS_TO_REPLAY: &str = "
 /// Of these, the dead letters, in the order of their places. $1 batch of (tenant, message).
 pub const DEAD_LETTERS_IN_ORDER: Sql = Sql {
     sqlite: "
-    SELECT m.message_id, m.conversation_id FROM json_each($1) j
+    SELECT m.message_id, m.conversation_id FROM jsonb_each($1) j
     CROSS JOIN message_queue m
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1 AND m.status = 'dead_letter'
     ORDER BY m.conversation_id, m.available_at, m.seq",
@@ -56,7 +56,7 @@ pub const DEAD_LETTERS_IN_ORDER: Sql = Sql {
 pub const TAKE_LAST_PLACES: Sql = Sql {
     sqlite: "
     UPDATE conversations SET next_seq = next_seq + (j.value ->> 2), last_available_at = j.value ->> 3
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1
     RETURNING conversation_id, next_seq",
     postgres: "
@@ -71,7 +71,7 @@ pub const REDRIVE: Sql = Sql {
     sqlite: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = j.value ->> 2, available_at = j.value ->> 3,
         not_before = NULL, started_at = NULL, finished_at = NULL
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
     postgres: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = (j.value ->> 2)::bigint,
@@ -84,7 +84,7 @@ pub const REDRIVE: Sql = Sql {
 pub const PURGE: Sql = Sql {
     sqlite: "
     DELETE FROM message_queue WHERE status = 'dead_letter' AND (tenant_id, message_id) IN (
-        SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)
+        SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)
     RETURNING message_id, source, source_id",
     postgres: "
     DELETE FROM message_queue m

@@ -10,7 +10,7 @@ pub const FINISH: Sql = Sql {
         attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
     SELECT m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2, m.source, m.source_id, m.trace_id,
         m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3, m.enqueued_at, $2
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
     WITH gone AS (
@@ -30,12 +30,12 @@ pub const FINISH: Sql = Sql {
 /// SQLite's second half of [`FINISH`]. $1 its batch.
 pub const LEAVE_QUEUE: &str = "
     DELETE FROM message_queue WHERE (tenant_id, message_id) IN (
-        SELECT j.value ->> 0, j.value ->> 1 FROM json_each($1) j)";
+        SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)";
 
 /// By which leases messages were completed. $1 batch of (tenant, message).
 pub const COMPLETED_BEFORE: Sql = Sql {
     sqlite: "
-    SELECT f.tenant_id, f.message_id, f.settled_token FROM json_each($1) j
+    SELECT f.tenant_id, f.message_id, f.settled_token FROM jsonb_each($1) j
     CROSS JOIN finished_messages f
     WHERE f.tenant_id = j.value ->> 0 AND f.message_id = j.value ->> 1 AND f.outcome = 'done'
         AND f.settled_token IS NOT NULL",
@@ -52,7 +52,7 @@ pub const RECORD_ATTEMPTS: Sql = Sql {
     sqlite: "
     INSERT INTO message_attempts (tenant_id, message_id, fence, attempt, outcome, error, worker_id, ended_at)
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4, j.value ->> 5, j.value ->> 6, $2
-    FROM json_each($1) j WHERE true ON CONFLICT DO NOTHING",
+    FROM jsonb_each($1) j WHERE true ON CONFLICT DO NOTHING",
     postgres: "
     INSERT INTO message_attempts (tenant_id, message_id, fence, attempt, outcome, error, worker_id, ended_at)
     SELECT j.value ->> 0, j.value ->> 1, (j.value ->> 2)::bigint, (j.value ->> 3)::bigint, j.value ->> 4, j.value ->> 5,
@@ -68,7 +68,7 @@ pub const PUT_BACK: Sql = Sql {
         crashes = crashes + (j.value ->> 4), not_before = COALESCE(j.value ->> 5, not_before),
         last_error = COALESCE(j.value ->> 6, last_error), finished_at = j.value ->> 7,
         started_at = CASE WHEN j.value ->> 7 IS NULL THEN NULL ELSE started_at END
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
     postgres: "
     UPDATE message_queue SET status = j.value ->> 2, attempts = attempts + (j.value ->> 3)::bigint,

@@ -42,7 +42,7 @@ pub const EXPIRED: Sql = Sql {
 pub const EXPIRED_MESSAGES: Sql = Sql {
     sqlite: "
     SELECT m.tenant_id, m.message_id, m.started_at IS NOT NULL AS started, m.attempts, m.crashes, m.max_attempts
-    FROM json_each($1) j
+    FROM jsonb_each($1) j
     CROSS JOIN message_queue m
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
