@@ -12,6 +12,7 @@ use axum::extract::State;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::fmt;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -154,8 +155,9 @@ async fn store(
 ) -> Result<Vec<Result<EnqueuedView, ApiError>>, StoreError> {
     let mut sound = Vec::with_capacity(messages.len());
     let mut refused = Vec::with_capacity(messages.len());
+    let mut bots = HashMap::new();
     for (message, id) in messages {
-        let error = of_unknown_bot(tx, &message).await?;
+        let error = of_unknown_bot(tx, &message, &mut bots).await?;
         if error.is_none() {
             sound.push((message, id));
         }

@@ -10,7 +10,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -133,17 +133,26 @@ impl EnqueuedView {
     }
 }
 
-/// The refusal of a message whose reply is to go through a bot that its tenant does not have.
+/// The refusal of a message whose reply is to go through a bot that its tenant does not have. `bots` are those that were looked
+/// up before, and whether the tenant has them.
 pub(super) async fn of_unknown_bot(
     tx: &mut Tx,
     message: &Enqueue,
+    bots: &mut HashMap<BotId, bool>,
 ) -> Result<Option<ApiError>, StoreError> {
     let Channel::Telegram { bot_id, .. } = &message.payload.reply_to else {
         return Ok(None);
     };
-    let bot = identity::token_ref(tx, &message.tenant_id, bot_id).await?;
+    let known = match bots.get(bot_id) {
+        Some(known) => *known,
+        None => {
+            let bot = identity::token_ref(tx, &message.tenant_id, bot_id).await?;
+            bots.insert(bot_id.clone(), bot.is_some());
+            bot.is_some()
+        }
+    };
     let unknown = || ApiError::Invalid(format!("payload.replyTo: the tenant has no bot {bot_id}"));
-    Ok(bot.is_none().then(unknown))
+    Ok((!known).then(unknown))
 }
 
 impl EnqueueRequest {
@@ -261,7 +270,7 @@ async fn enqueue(
         .db
         .write(move |tx| {
             Box::pin(async move {
-                if let Some(error) = of_unknown_bot(tx, &message).await? {
+                if let Some(error) = of_unknown_bot(tx, &message, &mut HashMap::new()).await? {
                     return Ok(Err(error));
                 }
                 queue::enqueue(tx, &policy, &message, message_id)
