@@ -1,5 +1,6 @@
 //! Messages that were given up: read, put back or thrown away.
 
+use super::progress::Named;
 use super::query::next_cursor;
 use super::{Api, ApiError, Json, Paging, Path, Query, TenantAdmin};
 use crate::domain::{AgentKey, ConversationId, MessageId, Timestamp};
@@ -8,7 +9,7 @@ use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -104,15 +105,6 @@ async fn list_dead_letters(
         dead_letters: letters.into_iter().map(DeadLetterView::from).collect(),
         next_cursor,
     }))
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Path)]
-struct Named {
-    /// The message.
-    #[param(value_type = String)]
-    message_id: MessageId,
 }
 
 /// Put a message that was given up back at the end of its conversation, with all its attempts before it again.

@@ -72,8 +72,11 @@ pub async fn complete_all(
         let settled = u64::try_from(ended.len()).unwrap_or(u64::MAX);
         tx.tally(Tally::Settled(Outcome::Done, settled));
     }
-    let others: Vec<_> = leases.iter().zip(&now).filter(|(_, now)| !**now).collect();
-    let others: Vec<&Lease> = others.into_iter().map(|(lease, _)| lease).collect();
+    let others: Vec<&Lease> = leases
+        .iter()
+        .zip(&now)
+        .filter_map(|(lease, now)| (!now).then_some(lease))
+        .collect();
     // After this batch's own are stored: a lease that is named twice finds itself.
     let before = completed_before(tx, &others).await?;
     Ok(leases

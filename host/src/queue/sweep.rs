@@ -21,7 +21,7 @@ pub struct Swept {
     pub expired: u64,
     /// Of those, messages that are dead letters now.
     pub dead_lettered: u64,
-    /// Conversations of resumed agents that may run again.
+    /// Conversations of resumed agents that may run again; an agent that had none waiting counts as one.
     pub resumed: u64,
     /// Sweep again at once.
     pub more: bool,
