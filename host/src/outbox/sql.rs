@@ -29,7 +29,7 @@ pub const INSERT: Sql = Sql {
         attempts, created_at, settled_at)
     SELECT $2, j.value ->> 0, $3, (j.value ->> 1)::bigint, $4, $6, j.value ->> 2, j.value ->> 3, j.value ->> 4, 0, $5,
         (j.value ->> 5)::bigint
-    FROM json_array_elements($1::json) j",
+    FROM jsonb_array_elements($1::jsonb) j",
 };
 
 /// What time has done since somebody looked last. $1 now.
@@ -90,7 +90,7 @@ pub const RELEASE: Sql = Sql {
         SELECT l.tenant_id, l.conversation_id, CASE WHEN EXISTS (
             SELECT 1 FROM outbox o WHERE o.tenant_id = l.tenant_id
                 AND o.conversation_id = l.conversation_id AND o.status = 'pending') THEN 1 ELSE 0 END AS pending
-        FROM json_array_elements($1::json) j
+        FROM jsonb_array_elements($1::jsonb) j
         CROSS JOIN outbox_lanes l
         WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     ) AS h
@@ -124,7 +124,7 @@ pub const LEASE: Sql = Sql {
     postgres: "
     UPDATE outbox_lanes SET state = 'leased', due_at = NULL, fence = fence + 1, lease_token = j.value ->> 2,
         worker_id = $2, lease_until = $3, lease_deadline = $4
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE outbox_lanes.tenant_id = j.value ->> 0 AND outbox_lanes.conversation_id = j.value ->> 1",
 };
 
@@ -148,8 +148,8 @@ pub const PENDING: Sql = Sql {
     postgres: "
     SELECT o.tenant_id, o.conversation_id, o.outbox_id, o.message_id, o.trace_id, o.channel, o.body, o.attempts
     FROM (
-        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
-        WHERE json_typeof(value) = 'array') j
+        SELECT value, key FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS e (value, key)
+        WHERE jsonb_typeof(value) = 'array') j
     CROSS JOIN LATERAL (
         SELECT p.* FROM outbox p
         WHERE p.tenant_id = j.value ->> 0 AND p.conversation_id = j.value ->> 1 AND p.status = 'pending'
@@ -160,7 +160,7 @@ pub const PENDING: Sql = Sql {
 /// On PostgreSQL, before [`LOCK`] reads: lanes locked, always in the same order. $1 batch of (tenant, conversation).
 pub const LOCK_LANES: &str = "
     SELECT l.conversation_id
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN outbox_lanes l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l";
 

@@ -1,6 +1,6 @@
 //! A message is not wanted any more.
 
-use super::finish::{Ending, finish};
+use super::finish::finish_cancelled;
 use super::head::rehead;
 use super::repair::lock_conversations;
 use super::sql;
@@ -57,7 +57,7 @@ pub async fn cancel(
             .map(drop))?;
         return Ok(Cancelled::Asked);
     }
-    finish(tx, &[(tenant_id, message_id, Ending::Cancelled)]).await?;
+    finish_cancelled(tx, &[(tenant_id, message_id)]).await?;
     if conversation.state != "leased" {
         rehead(tx, &[(tenant_id, &conversation_id)]).await?;
     }

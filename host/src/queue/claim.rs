@@ -368,6 +368,7 @@ async fn lease(
                 head.message_id,
                 token.sealed(&request.pool),
                 head.available_at,
+                candidate.row_address.as_deref(),
             )
         })
         .collect();

@@ -1,35 +1,59 @@
 //! What is kept of messages that have ended, and of attempts that did not end them.
 
+use super::rows::Locked;
 use super::{batch, sql};
 use crate::domain::{Fence, LeaseSeal, MessageId, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
 
-/// How a message ended.
-#[derive(Clone, Debug)]
-pub(super) enum Ending {
-    /// Under this lease, well.
-    Done(LeaseSeal),
-    /// By whoever sent it.
-    Cancelled,
-}
-
-/// Messages have ended: they leave the queue for where finished ones are kept for a while. Their conversations are
-/// locked.
-pub(super) async fn finish(
+/// Messages are not wanted any more: they leave the queue for where finished ones are kept for a while. Their conversations
+/// are locked.
+pub(super) async fn finish_cancelled(
     tx: &mut Tx,
-    messages: &[(&TenantId, &MessageId, Ending)],
+    messages: &[(&TenantId, &MessageId)],
 ) -> Result<(), StoreError> {
     if messages.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = messages
         .iter()
-        .map(|(tenant, message, ending)| match ending {
-            Ending::Done(seal) => (tenant, message, "done", Some(seal)),
-            Ending::Cancelled => (tenant, message, "cancelled", None),
+        .map(|(tenant, message)| (tenant, message, "cancelled", None::<LeaseSeal>))
+        .collect();
+    finish(tx, batch(&rows)?).await
+}
+
+/// As [`finish_cancelled`], of messages that were completed under these leases, which [`sql::LOCK`] has found a moment ago.
+pub(super) async fn finish_completed(
+    tx: &mut Tx,
+    messages: &[(&Locked, LeaseSeal)],
+) -> Result<(), StoreError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = messages
+        .iter()
+        .map(|(locked, seal)| {
+            let (tenant, message) = (&locked.tenant_id, &locked.of_message_id);
+            (tenant, message, "done", seal, &locked.row_address)
         })
         .collect();
     let (rows, now) = (batch(&rows)?, tx.now().await?);
+    if tx.is_shared() {
+        let finished = on_tx!(tx, |conn| sqlx::query(sql::FINISH_AT)
+            .bind(&rows)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected()))?;
+        if finished == u64::try_from(messages.len()).unwrap_or(u64::MAX) {
+            return Ok(());
+        }
+        // Some have moved: a turn was noted to have begun while this transaction waited for the lock. By their keys, then.
+    }
+    finish(tx, rows).await
+}
+
+async fn finish(tx: &mut Tx, rows: String) -> Result<(), StoreError> {
+    let now = tx.now().await?;
     let statement = tx.sql(sql::FINISH);
     on_tx!(tx, |conn| sqlx::query(statement)
         .bind(&rows)

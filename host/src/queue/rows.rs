@@ -97,6 +97,8 @@ pub(super) struct Candidate {
     pub(super) agent_key: AgentKey,
     pub(super) fence: Fence,
     pub(super) held: bool,
+    /// Where the row lies, on PostgreSQL; good while the transaction has it locked and has not written it.
+    pub(super) row_address: Option<String>,
     #[sqlx(flatten)]
     pub(super) head: Head,
 }
@@ -129,6 +131,8 @@ pub(super) struct Locked {
     pub(super) of_message_id: MessageId,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
+    /// Where that message's row lay when it was read, on PostgreSQL. It is not locked, and may have moved since.
+    pub(super) row_address: Option<String>,
 }
 
 /// Of [`super::sql::READ_TURN`].

@@ -1,6 +1,6 @@
 //! How turns end.
 
-use super::finish::{Ending, finish, record_attempts};
+use super::finish::{finish_cancelled, finish_completed, record_attempts};
 use super::head::{rehead, rehead_then_write_agent};
 use super::lease::{lock_alive, lock_all};
 use super::rows::PutBack;
@@ -59,13 +59,16 @@ pub async fn complete_all(
     let (mut ended, mut keys, mut messages) = (Vec::new(), Vec::new(), HashSet::new());
     for ((lease, found), now) in leases.iter().zip(&locked).zip(&mut now) {
         let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-        if matches!(found, Some((_, true))) && messages.insert((tenant, message)) {
-            *now = true;
-            ended.push((tenant, message, Ending::Done(lease.seal())));
-            keys.push((tenant, &lease.conversation_id));
+        match found {
+            Some((locked, true)) if messages.insert((tenant, message)) => {
+                *now = true;
+                ended.push((locked, lease.seal()));
+                keys.push((tenant, &lease.conversation_id));
+            }
+            _ => {}
         }
     }
-    finish(tx, &ended).await?;
+    finish_completed(tx, &ended).await?;
     rehead_then_write_agent(tx, &keys).await?;
     if !ended.is_empty() {
         tx.raise(Topic::Settled);
@@ -206,7 +209,7 @@ pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
 /// The message a worker had ends as cancelled; its conversation, which is locked, goes on.
 pub(super) async fn cancel_leased(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-    finish(tx, &[(tenant, message, Ending::Cancelled)]).await?;
+    finish_cancelled(tx, &[(tenant, message)]).await?;
     rehead(tx, &[(tenant, &lease.conversation_id)]).await?;
     tx.raise(Topic::Settled);
     tx.tally(Tally::Settled(Outcome::Cancelled, 1));

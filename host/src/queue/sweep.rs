@@ -1,4 +1,4 @@
-use super::finish::{Ending, finish, record_attempts};
+use super::finish::{finish_cancelled, record_attempts};
 use super::head::rehead;
 use super::hold::let_go;
 use super::rows::{Expired, ExpiredMessage, WorkOfTime};
@@ -128,7 +128,7 @@ async fn expire(
             attempts.push((tenant, message, row.fence, attempt, "crashed", LOST, worker));
         }
         if row.cancelling == 1 {
-            ended.push((tenant, message, Ending::Cancelled));
+            ended.push((tenant, message));
             continue;
         }
         if !found.started {
@@ -153,7 +153,7 @@ async fn expire(
     }
     record_attempts(tx, &attempts).await?;
     put_back(tx, &back).await?;
-    finish(tx, &ended).await?;
+    finish_cancelled(tx, &ended).await?;
     let conversations: Vec<_> = expired
         .iter()
         .map(|row| (&row.tenant_id, &row.conversation_id))

@@ -2,7 +2,7 @@
 
 use super::rows::{Candidate, InTurn, Turn};
 use super::{batch, sql};
-use crate::domain::{ConversationId, Pool, TenantId, WorkerId};
+use crate::domain::{Pool, TenantId, WorkerId};
 use crate::store::{StoreError, Tx, on_tx};
 use std::collections::HashMap;
 
@@ -108,13 +108,12 @@ pub(super) async fn candidates(
     }
     let rows = batch(shares)?;
     if tx.is_shared() {
-        let ready: Vec<(TenantId, ConversationId)> =
-            on_tx!(tx, |conn| sqlx::query_as(sql::LOCK_READY)
-                .bind(rows)
-                .bind(pool)
-                .bind(i64::from(suspects))
-                .fetch_all(conn)
-                .await)?;
+        let ready: Vec<(String,)> = on_tx!(tx, |conn| sqlx::query_as(sql::LOCK_READY)
+            .bind(rows)
+            .bind(pool)
+            .bind(i64::from(suspects))
+            .fetch_all(conn)
+            .await)?;
         let ready = batch(&ready)?;
         let rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS_OF)
             .bind(ready)

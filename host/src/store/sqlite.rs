@@ -16,6 +16,17 @@ static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 /// How long a statement waits for another process's write.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Pages that the writer keeps, in the unit of SQLite's `cache_size`: 64 MiB. A claim touches pages all over a few indexes, and with
+/// the default of 2 MiB reads most of them again.
+const WRITER_CACHE: &str = "-65536";
+
+/// As [`WRITER_CACHE`], of each reader: 8 MiB.
+const READER_CACHE: &str = "-8192";
+
+/// How long the write-ahead log grows before it is copied into the file, in pages: 16 MiB, so that busy times wait for the disk less
+/// often. The default is 4 MiB.
+const WAL_PAGES: &str = "4000";
+
 /// An SQLite file: one writer task, a pool of readers.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
@@ -53,7 +64,9 @@ impl Sqlite {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .busy_timeout(BUSY)
-            .foreign_keys(true);
+            .foreign_keys(true)
+            .pragma("cache_size", WRITER_CACHE)
+            .pragma("wal_autocheckpoint", WAL_PAGES);
         let lock = lock_for_migration(path)
             .await
             .map_err(|error| failed(error.to_string()))?;
@@ -71,7 +84,11 @@ impl Sqlite {
         drop(lock);
         let pool = SqlitePoolOptions::new()
             .max_connections(connections.readers)
-            .connect_with(options.pragma("query_only", "ON"))
+            .connect_with(
+                options
+                    .pragma("query_only", "ON")
+                    .pragma("cache_size", READER_CACHE),
+            )
             .await
             .map_err(|error| failed(error.to_string()))?;
         let signals = Signals::default();

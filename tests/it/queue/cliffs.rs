@@ -14,7 +14,8 @@ const CROWD: i64 = 20_000;
 /// and leases them; what an enqueue, a settlement and the sweep run.
 fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let keys = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
-    let leases = r#"'[["acme","c1","msg","t",1]]', 'worker', 1800000000000, 1800000000000"#;
+    let addresses = r#"'[["(0,1)"],["(0,2)"],["(0,3)"]]'"#;
+    let leases = r#"'[["acme","c1","msg","t",1,"(0,1)"]]', 'worker', 1800000000000, 1800000000000"#;
     let leases_of_three = r#"'[["acme","c1","m1"],["acme","c2","m2"],["acme","c3","m3"]]'"#;
     let reheaded = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]', 1700000000000"#;
     let arriving = r#"'[["acme","support","c1","test","1"],["acme","support","c2","test",null]]'"#;
@@ -27,7 +28,7 @@ fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ),
         ("tenants", sql::TENANTS_IN_TURN, "'default', 0, '', 3, 100"),
         ("lock", sql::LOCK_READY, shares),
-        ("heads", sql::HEADS_OF, keys),
+        ("heads", sql::HEADS_OF, addresses),
         ("lease", sql::LEASE.postgres, leases),
         (
             "look before enqueue",

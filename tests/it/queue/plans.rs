@@ -118,6 +118,7 @@ async fn no_statement_of_the_daily_work_walks_a_table_of_postgresql() {
     let more = [
         ("lock ready", sql::LOCK_READY.into()),
         ("heads of", sql::HEADS_OF.into()),
+        ("finish at", sql::FINISH_AT.into()),
         ("rehead to write", sql::REHEAD_THEN_WRITE_AGENT),
         ("lane lock", outbox::sql::LOCK_LANES.into()),
     ];

@@ -17,8 +17,8 @@ pub const LOOK_BEFORE_ENQUEUE: Sql = Sql {
     SELECT a.enabled, a.pool, a.held_reason IS NOT NULL OR a.paused = 1 AS parked, c.agent_key AS bound_to,
         s.message_id AS first_message_id, s.digest AS first_digest
     FROM (
-        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
-        WHERE json_typeof(value) = 'array') j
+        SELECT value, key FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS e (value, key)
+        WHERE jsonb_typeof(value) = 'array') j
     LEFT JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 1
     LEFT JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 2
     LEFT JOIN message_sources s ON s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 3 AND s.source_id = j.value ->> 4
@@ -37,7 +37,7 @@ pub const TAKE_SOURCES: Sql = Sql {
     postgres: "
     INSERT INTO message_sources (tenant_id, source, source_id, message_id, digest)
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, j.value ->> 4
-    FROM json_array_elements($1::json) WITH ORDINALITY AS j (value, key)
+    FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS j (value, key)
     ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\", (j.value ->> 2) COLLATE \"C\", j.key
     ON CONFLICT DO NOTHING
     RETURNING message_id",
@@ -50,7 +50,7 @@ pub const GIVE_UP_SOURCES: Sql = Sql {
         SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2 FROM jsonb_each($1) j)",
     postgres: "
     DELETE FROM message_sources s
-    USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    USING (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 1 AND s.source_id = j.value ->> 2",
 };
 
@@ -82,7 +82,7 @@ pub const TAKE_PLACES: Sql = Sql {
         CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
         1 + (j.value ->> 4)::bigint, (j.value ->> 6)::bigint, (j.value ->> 7)::bigint,
         COALESCE((j.value ->> 5)::bigint, $2), 0, 0, $2
-    FROM json_array_elements($1::json) j
+    FROM jsonb_array_elements($1::jsonb) j
     ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\"
     ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
         next_seq = c.next_seq + excluded.next_seq - 1,
@@ -111,5 +111,5 @@ pub const INSERT_MESSAGES: Sql = Sql {
     SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, (j.value ->> 3)::bigint, 'queued', j.value ->> 4,
         (j.value ->> 5)::bigint, j.value ->> 6, j.value ->> 7, j.value ->> 8, (j.value ->> 9)::bigint,
         (j.value ->> 10)::bigint, 0, 0, (j.value ->> 11)::bigint, $2
-    FROM json_array_elements($1::json) j",
+    FROM jsonb_array_elements($1::jsonb) j",
 };

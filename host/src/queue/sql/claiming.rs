@@ -81,26 +81,27 @@ pub const TENANTS_IN_TURN: &str = "
 /// own, since a head read while the lock is taken could be one that was settled a moment before. $1 batch of (tenant, how
 /// many), $2 pool, $3 suspects or not.
 pub const LOCK_READY: &str = "
-    SELECT r.tenant_id, r.conversation_id
+    SELECT r.ctid::text AS row_address
     FROM (
-        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
-        WHERE json_typeof(value) = 'array') j
+        SELECT value, key FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS e (value, key)
+        WHERE jsonb_typeof(value) = 'array') j
     CROSS JOIN LATERAL (
-        SELECT c.tenant_id, c.conversation_id, c.priority, c.due_at FROM conversations c
+        SELECT c.ctid, c.conversation_id, c.priority, c.due_at FROM conversations c
         WHERE c.state = 'ready' AND c.pool = $2 AND c.suspect = $3 AND c.tenant_id = j.value ->> 0
         ORDER BY c.priority DESC, c.due_at LIMIT (j.value ->> 1)::bigint FOR NO KEY UPDATE SKIP LOCKED) r
     ORDER BY j.key, r.priority DESC, r.due_at, r.conversation_id";
 
-/// On PostgreSQL, instead of [`HEADS`]: locked conversations with their heads. $1 batch of (tenant, conversation).
+/// On PostgreSQL, instead of [`HEADS`]: conversations that this transaction has locked, with their heads. $1 batch of (address of
+/// the row).
 pub const HEADS_OF: &str = "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence,
+    SELECT c.ctid::text AS row_address, c.tenant_id, c.conversation_id, c.agent_key, c.fence,
         (SELECT a.held_reason IS NOT NULL OR a.paused = 1 FROM agent_profiles a
             WHERE a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key) AS held,
         m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
     FROM (
-        SELECT value, key FROM json_array_elements($1::json) WITH ORDINALITY AS e (value, key)
-        WHERE json_typeof(value) = 'array') j
-    JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+        SELECT value, key FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS e (value, key)
+        WHERE jsonb_typeof(value) = 'array') j
+    JOIN conversations c ON c.ctid = (j.value ->> 0)::tid
     LEFT JOIN LATERAL (
         SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.attempts, q.crashes FROM message_queue q
         WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
@@ -110,7 +111,7 @@ pub const HEADS_OF: &str = "
 /// The first conversations of each tenant, with their heads. $1 batch of (tenant, how many), $2 pool, $3 suspects or not,
 /// $4 the most of one tenant.
 pub const HEADS: &str = "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL OR a.paused = 1 AS held,
+    SELECT NULL AS row_address, c.tenant_id, c.conversation_id, c.agent_key, c.fence, a.held_reason IS NOT NULL OR a.paused = 1 AS held,
         m.message_id, m.trace_id, m.available_at, m.not_before, m.attempts, m.crashes
     FROM jsonb_each($1) j
     CROSS JOIN conversations c
@@ -125,7 +126,8 @@ pub const HEADS: &str = "
         ORDER BY r.priority DESC, r.due_at LIMIT $4)
     ORDER BY j.key, c.priority DESC, c.due_at, c.conversation_id";
 
-/// $1 batch of (tenant, conversation, message, token, available at), $2 worker, $3 lease until, $4 deadline.
+/// Conversations given to a worker; on PostgreSQL locked, and found by the addresses of their rows. $1 batch of (tenant, conversation,
+/// message, token, available at, address of the row), $2 worker, $3 lease until, $4 deadline.
 pub const LEASE: Sql = Sql {
     sqlite: "
     UPDATE conversations SET state = 'leased', due_at = NULL, fence = fence + 1, message_id = j.value ->> 2,
@@ -137,8 +139,8 @@ pub const LEASE: Sql = Sql {
     UPDATE conversations SET state = 'leased', due_at = NULL, fence = fence + 1, message_id = j.value ->> 2,
         lease_token = j.value ->> 3, worker_id = $2, lease_until = $3, lease_deadline = $4,
         last_available_at = GREATEST(last_available_at, (j.value ->> 4)::bigint)
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
-    WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    WHERE conversations.ctid = (j.value ->> 5)::tid",
 };
 
 /// $1 worker, $2 pool, $3 load, $4 now.

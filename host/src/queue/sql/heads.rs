@@ -7,8 +7,8 @@ macro_rules! rehead {
         concat!(
             "
     WITH named AS MATERIALIZED (
-        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason
-        FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+        SELECT c.ctid AS row_address, c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason
+        FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
         JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     ), held AS MATERIALIZED (
         SELECT a.tenant_id, a.agent_key
@@ -28,7 +28,7 @@ macro_rules! rehead {
         message_id = NULL, worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL,
         cancelling = 0
     FROM (
-        SELECT c.tenant_id, c.conversation_id, a.agent_key IS NOT NULL OR c.paused_reason IS NOT NULL AS held,
+        SELECT c.row_address, a.agent_key IS NOT NULL OR c.paused_reason IS NOT NULL AS held,
             m.message_id, m.not_before, m.available_at, m.priority, m.crashes
         FROM named c
         LEFT JOIN held a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
@@ -37,7 +37,7 @@ macro_rules! rehead {
             WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
             ORDER BY q.available_at, q.seq LIMIT 1) m ON true
     ) AS h
-    WHERE conversations.tenant_id = h.tenant_id AND conversations.conversation_id = h.conversation_id
+    WHERE conversations.ctid = h.row_address
     RETURNING state"
         )
     };

@@ -7,11 +7,11 @@ macro_rules! looks {
         concat!(
             "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.lease_token, c.fence, c.lease_until, c.cancelling, c.worker_id,
-        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts, m.ctid::text AS row_address
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     CROSS JOIN LATERAL (
-        SELECT q.message_id, q.attempts, q.max_attempts FROM message_queue q
+        SELECT q.ctid, q.message_id, q.attempts, q.max_attempts FROM message_queue q
         WHERE q.tenant_id = j.value ->> 0 AND q.message_id = j.value ->> 2 LIMIT 1) m ",
             $lock
         )
@@ -23,7 +23,7 @@ macro_rules! looks {
 pub const LOOK: Sql = Sql {
     sqlite: "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.lease_token, c.fence, c.lease_until, c.cancelling, c.worker_id,
-        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts
+        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts, NULL AS row_address
     FROM jsonb_each($1) j
     CROSS JOIN conversations c
     JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = j.value ->> 2
@@ -51,7 +51,7 @@ pub const STARTED: Sql = Sql {
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1 AND started_at IS NULL",
     postgres: "
     UPDATE message_queue SET started_at = $2
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1 AND started_at IS NULL",
 };
 
@@ -66,7 +66,7 @@ pub const LEASES: Sql = Sql {
     postgres: "
     SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until,
         c.lease_deadline, c.cancelling
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     CROSS JOIN conversations c
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND c.state = 'leased'
     ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c",
@@ -82,7 +82,7 @@ pub const EXTEND: Sql = Sql {
     postgres:
         "
     UPDATE conversations SET lease_until = (j.value ->> 2)::bigint
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
 };
 
@@ -120,6 +120,6 @@ pub const PAYLOADS: Sql = Sql {
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
     SELECT m.tenant_id, m.message_id, m.payload
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
 };

@@ -6,9 +6,9 @@
 //!
 //! Most statements are the same for both databases. Two kinds differ by necessity, and stand side by side:
 //!
-//! - *Batches*: `jsonb_each`, which parses a batch once, is `json_array_elements` on PostgreSQL, whose `->>` answers texts that are cast. (Not
-//!   `jsonb`: it refuses what a JSON text may hold, the escaped character 0.) Where a batch is joined, its rows are asked
-//!   whether they are arrays, which they are: PostgreSQL then takes them for very few, and so looks each up by an index,
+//! - *Batches*: `jsonb_each`, which parses a batch once, is `jsonb_array_elements` on PostgreSQL, whose `->>` answers texts that are
+//!   cast. (Not `json`, which is parsed again for each value that is taken from it. What `jsonb` refuses, the escaped
+//!   character 0, is in no text that gets here.) Where a batch is joined, its rows are asked whether they are arrays, which they are: PostgreSQL then takes them for very few, and so looks each up by an index,
 //!   even while it takes a table for empty that is full a moment later.
 //! - *Locks*: SQLite has one writer, PostgreSQL many. There, whoever may change a conversation locks its row in the
 //!   statement that reads it (`FOR NO KEY UPDATE`, which lets foreign keys pass), and a claim or a sweep passes over

@@ -14,7 +14,7 @@ pub const LOCK_CONVERSATIONS: Sql = Sql {
     WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
     postgres: "
     SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
     ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c",
 };
@@ -47,7 +47,7 @@ pub const DEAD_LETTERS_IN_ORDER: Sql = Sql {
     ORDER BY m.conversation_id, m.available_at, m.seq",
     postgres: "
     SELECT m.message_id, m.conversation_id
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1 AND m.status = 'dead_letter'
     ORDER BY m.conversation_id, m.available_at, m.seq",
 };
@@ -61,7 +61,7 @@ pub const TAKE_LAST_PLACES: Sql = Sql {
     RETURNING conversation_id, next_seq",
     postgres: "
     UPDATE conversations SET next_seq = next_seq + (j.value ->> 2)::bigint, last_available_at = (j.value ->> 3)::bigint
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1
     RETURNING conversation_id, next_seq",
 };
@@ -76,7 +76,7 @@ pub const REDRIVE: Sql = Sql {
     postgres: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = (j.value ->> 2)::bigint,
         available_at = (j.value ->> 3)::bigint, not_before = NULL, started_at = NULL, finished_at = NULL
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };
 
@@ -88,7 +88,7 @@ pub const PURGE: Sql = Sql {
     RETURNING message_id, source, source_id",
     postgres: "
     DELETE FROM message_queue m
-    USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    USING (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE m.status = 'dead_letter' AND m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1
     RETURNING m.message_id, m.source, m.source_id",
 };

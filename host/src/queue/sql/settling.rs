@@ -2,6 +2,28 @@
 
 use crate::store::Sql;
 
+macro_rules! finish {
+    ($which:literal) => {
+        concat!(
+            "
+    WITH gone AS (
+        DELETE FROM message_queue m
+        USING (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+        WHERE ",
+            $which,
+            "
+        RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2 AS outcome, m.source, m.source_id, m.trace_id,
+            m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3 AS settled_token, m.enqueued_at
+    )
+    INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
+        attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
+    SELECT tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id, attempts, crashes, max_attempts,
+        last_error, settled_token, enqueued_at, $2
+    FROM gone"
+        )
+    };
+}
+
 /// Messages that are done or cancelled, written where they stay for a while; [`LEAVE_QUEUE`] takes them from where they were.
 /// On PostgreSQL one statement does both. $1 batch of (tenant, message, outcome, token), $2 now.
 pub const FINISH: Sql = Sql {
@@ -12,20 +34,15 @@ pub const FINISH: Sql = Sql {
         m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3, m.enqueued_at, $2
     FROM jsonb_each($1) j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
-    postgres: "
-    WITH gone AS (
-        DELETE FROM message_queue m
-        USING (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
-        WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1
-        RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2 AS outcome, m.source, m.source_id, m.trace_id,
-            m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3 AS settled_token, m.enqueued_at
-    )
-    INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
-        attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
-    SELECT tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id, attempts, crashes, max_attempts,
-        last_error, settled_token, enqueued_at, $2
-    FROM gone",
+    postgres: finish!("m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1"),
 };
+
+/// As [`FINISH`], on PostgreSQL, of messages that were where these addresses say a moment ago. One that has moved since (a turn
+/// that was noted to have begun moves its message) is left. $1 batch of (tenant, message, outcome, token, address of the row),
+/// $2 now.
+pub const FINISH_AT: &str = finish!(
+    "m.ctid = (j.value ->> 4)::tid AND m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1"
+);
 
 /// SQLite's second half of [`FINISH`]. $1 its batch.
 pub const LEAVE_QUEUE: &str = "
@@ -41,7 +58,7 @@ pub const COMPLETED_BEFORE: Sql = Sql {
         AND f.settled_token IS NOT NULL",
     postgres: "
     SELECT f.tenant_id, f.message_id, f.settled_token
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN finished_messages f ON f.tenant_id = j.value ->> 0 AND f.message_id = j.value ->> 1
     WHERE f.outcome = 'done' AND f.settled_token IS NOT NULL",
 };
@@ -57,7 +74,7 @@ pub const RECORD_ATTEMPTS: Sql = Sql {
     INSERT INTO message_attempts (tenant_id, message_id, fence, attempt, outcome, error, worker_id, ended_at)
     SELECT j.value ->> 0, j.value ->> 1, (j.value ->> 2)::bigint, (j.value ->> 3)::bigint, j.value ->> 4, j.value ->> 5,
         j.value ->> 6, $2
-    FROM json_array_elements($1::json) j ON CONFLICT DO NOTHING",
+    FROM jsonb_array_elements($1::jsonb) j ON CONFLICT DO NOTHING",
 };
 
 /// Messages back in their places, or given up. $1 batch of (tenant, message, status, attempts more, crashes more, not
@@ -75,6 +92,6 @@ pub const PUT_BACK: Sql = Sql {
         crashes = crashes + (j.value ->> 4)::bigint, not_before = COALESCE((j.value ->> 5)::bigint, not_before),
         last_error = COALESCE(j.value ->> 6, last_error), finished_at = (j.value ->> 7)::bigint,
         started_at = CASE WHEN j.value ->> 7 IS NULL THEN NULL ELSE started_at END
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };

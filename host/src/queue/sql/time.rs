@@ -47,7 +47,7 @@ pub const EXPIRED_MESSAGES: Sql = Sql {
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
     SELECT m.tenant_id, m.message_id, m.started_at IS NOT NULL AS started, m.attempts, m.crashes, m.max_attempts
-    FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
 };
 
