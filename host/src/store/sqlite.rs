@@ -27,6 +27,10 @@ const READER_CACHE: &str = "-8192";
 /// often. The default is 4 MiB.
 const WAL_PAGES: &str = "4000";
 
+/// Rows that the connection's thread reads before it waits for whoever takes them. The largest batch of a claim is read in one go:
+/// with the default of 50 the two threads would wake each other again and again.
+const ROWS: usize = 512;
+
 /// An SQLite file: one writer task, a pool of readers.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
@@ -65,6 +69,7 @@ impl Sqlite {
             .synchronous(synchronous)
             .busy_timeout(BUSY)
             .foreign_keys(true)
+            .row_buffer_size(ROWS)
             .pragma("cache_size", WRITER_CACHE)
             .pragma("wal_autocheckpoint", WAL_PAGES);
         let lock = lock_for_migration(path)
