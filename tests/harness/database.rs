@@ -7,8 +7,11 @@ use agent_factory::domain::{
     AgentKey, Channel, ConversationId, Digest, Payload, Pool, Provider, TenantId, Timestamp,
 };
 use agent_factory::store::{ClockSource, Connection, Connections, Db, StoreError, Tx};
-use sqlx::{Executor as _, Row as _};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _, Row as _};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -45,6 +48,25 @@ pub struct TestDatabase {
     _place: Place,
 }
 
+/// Who has messages in a database of an older version: nothing of this has changed since the first.
+const WHO: &str = "
+    INSERT INTO tenants (tenant_id, created_at) VALUES ('acme', 0);
+    INSERT INTO artifacts (digest, size_bytes, bytes, created_at)
+    VALUES ('0000000000000000000000000000000000000000000000000000000000000000', 0, '', 0);
+    INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest, time_zone,
+        runtime_config, secrets_ref, held_reason, held_at, created_at, updated_at) VALUES
+    ('acme', 'support', 'default', 1, 1, 'offline', '0000000000000000000000000000000000000000000000000000000000000000',
+        'UTC', '{}', '[]', NULL, NULL, 0, 0),
+    ('acme', 'held', 'default', 1, 1, 'offline', '0000000000000000000000000000000000000000000000000000000000000000',
+        'UTC', '{}', '[]', 'no key', 0, 0, 0);";
+
+/// The migrations that make the schema, step by step.
+async fn migrations(database: &str) -> Migrator {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../host/migrations");
+    let migrator = Migrator::new(Path::new(folder).join(database)).await;
+    migrator.expect("migrations")
+}
+
 /// Where a database is; dropped with it.
 #[derive(Debug)]
 enum Place {
@@ -63,6 +85,41 @@ impl TestDatabase {
     /// An empty PostgreSQL database, its clock at [`EPOCH`]; none where there is no server.
     pub async fn postgres() -> Option<Self> {
         let database = postgres::Database::create().await?;
+        Some(Self::open(database.parsed_url(), Place::Server(database)).await)
+    }
+
+    /// As [`TestDatabase::sqlite`], from a database that `version` of the schema was filled in with `rows`, statements as they are. Its
+    /// tenant is `acme`, with the agents `support`, and `held`, which waits for `no key`.
+    pub async fn sqlite_of(version: i64, rows: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("test.sqlite");
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true);
+        let mut conn = options.connect().await.expect("a new database");
+        let migrated = migrations("sqlite").await;
+        migrated.run_to(version, &mut conn).await.expect("a schema");
+        for statements in [WHO, rows] {
+            let filled = conn.execute(sqlx::AssertSqlSafe(statements.to_owned()));
+            filled.await.expect("rows");
+        }
+        conn.close().await.expect("a closed database");
+        Self::open(DatabaseUrl::Sqlite(path), Place::Folder(folder)).await
+    }
+
+    /// As [`TestDatabase::sqlite_of`], on PostgreSQL; none where there is no server.
+    pub async fn postgres_of(version: i64, rows: &str) -> Option<Self> {
+        let database = postgres::Database::empty().await?;
+        let mut conn = sqlx::PgConnection::connect(database.url())
+            .await
+            .expect("a server that answers");
+        let migrated = migrations("postgres").await;
+        migrated.run_to(version, &mut conn).await.expect("a schema");
+        for statements in [WHO, rows] {
+            let filled = conn.execute(sqlx::AssertSqlSafe(statements.to_owned()));
+            filled.await.expect("rows");
+        }
+        conn.close().await.expect("a server that answers");
         Some(Self::open(database.parsed_url(), Place::Server(database)).await)
     }
 

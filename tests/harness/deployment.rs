@@ -3,6 +3,7 @@
 use crate::dev::private_text;
 use crate::factory::{Factory, agent_key};
 use crate::installation::Installation;
+use crate::leases;
 use crate::process::Process;
 use crate::remote;
 use agent_factory::domain::{BotId, Pool, SecretRef, TenantId};
@@ -19,10 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(180);
 /// The bot of a deployment.
 pub const BOT: &str = "1000001:demo-token-of-no-real-bot-000000000";
 
-/// Leases and backoffs are short: a test waits them out.
+/// Backoffs are short, since a test waits them out. Leases are not: on a machine that has other work a short one ends by
+/// itself, and what is done again then is no mistake of the program. [`Deployment::end_leases`] ends them.
 const SETTINGS: [(&str, &str); 9] = [
-    ("lease.lease_ms", "3000"),
-    ("outbox.lease_ms", "3000"),
+    ("lease.lease_ms", "60000"),
+    ("outbox.lease_ms", "60000"),
     ("telegram.send_timeout_ms", "2000"),
     ("retry.base_delay_ms", "100"),
     ("queue.poll_ms", "200"),
@@ -154,6 +156,11 @@ impl Deployment {
         };
         let posted = tokio::time::timeout(PATIENCE, posting).await;
         posted.expect("a control plane that takes the message");
+    }
+
+    /// Let every lease that is held be over, as after a minute in which nobody was heard of.
+    pub async fn end_leases(&self) {
+        leases::end_leases(self.installation.url()).await;
     }
 
     /// What there is to do in the default pool.

@@ -1,6 +1,6 @@
 //! The real program as a process: started, spoken to, killed and started again on the same state.
 
-use crate::built;
+use crate::{built, leases};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -71,7 +71,14 @@ impl Site {
         self.folder.path().to_owned()
     }
 
-    /// `agent-factory dev` on this site. Leases and backoffs are as short as they can be: a test waits them out.
+    /// Let every lease that is held be over, as after a minute in which nobody was heard of.
+    pub async fn end_leases(&self) {
+        let url = format!("sqlite://{}", self.database().display());
+        leases::end_leases(&url).await;
+    }
+
+    /// `agent-factory dev` on this site. Backoffs are as short as they can be: a test waits them out. Leases are not: a busy
+    /// machine would outlive them, and [`Site::end_leases`] ends them.
     pub fn command(&self) -> Command {
         let mut command = Command::new(built::program());
         command
@@ -82,8 +89,8 @@ impl Site {
             .args(["--listen", "127.0.0.1:0", "--telegram-api", &self.telegram])
             .env_clear()
             .env("RUST_LOG", "agent_factory=info")
-            .env("AGENT_FACTORY_LEASE__LEASE_MS", "2000")
-            .env("AGENT_FACTORY_OUTBOX__LEASE_MS", "2000")
+            .env("AGENT_FACTORY_LEASE__LEASE_MS", "60000")
+            .env("AGENT_FACTORY_OUTBOX__LEASE_MS", "60000")
             .env("AGENT_FACTORY_TELEGRAM__SEND_TIMEOUT_MS", "1000")
             .env("AGENT_FACTORY_RETRY__BASE_DELAY_MS", "100")
             .env("AGENT_FACTORY_SERVER__SHUTDOWN_GRACE_MS", "0")

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod factory;
 pub mod history;
 pub mod installation;
+pub mod leases;
 pub mod model;
 pub mod postgres;
 pub mod process;

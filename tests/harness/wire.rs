@@ -84,6 +84,11 @@ impl Wire {
         });
     }
 
+    /// How many answers have been cut.
+    pub fn cuts(&self) -> usize {
+        *self.state.done.borrow()
+    }
+
     /// Wait until so many answers have been cut.
     pub async fn await_cuts(&self, count: usize) {
         let mut done = self.state.done.subscribe();
@@ -102,9 +107,15 @@ impl Wire {
     /// Wait until so many requests are held.
     pub async fn await_held(&self, count: usize) {
         let mut held = self.state.held.subscribe();
-        let held = held.wait_for(|held| *held >= count);
-        let held = tokio::time::timeout(PATIENCE, held).await;
-        held.expect("requests in time").expect("a wire");
+        let all = held.wait_for(|held| *held >= count);
+        let all_held = tokio::time::timeout(PATIENCE, all).await.is_ok();
+        let requests = self.state.requests.borrow();
+        let lines = requests.iter().filter_map(|head| head.lines().next());
+        assert!(
+            all_held,
+            "not {count} requests are held of {:#?}",
+            lines.collect::<Vec<_>>()
+        );
     }
 
     /// Let go of what is held.

@@ -23,7 +23,8 @@ pub async fn pause_tenant(
         .execute(conn)
         .await
         .map(|done| done.rows_affected() > 0))?;
-    on_tx!(tx, |conn| sqlx::query(sql::PAUSE_AGENTS)
+    let statement = tx.sql(sql::PAUSE_AGENTS);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(tenant_id)
         .bind(now)
         .execute(conn)
@@ -45,7 +46,8 @@ pub async fn resume_tenant(tx: &mut Tx, tenant_id: &TenantId) -> Result<bool, St
         .execute(conn)
         .await
         .map(|done| done.rows_affected() > 0))?;
-    on_tx!(tx, |conn| sqlx::query(sql::RESUME_AGENTS)
+    let statement = tx.sql(sql::RESUME_AGENTS);
+    on_tx!(tx, |conn| sqlx::query(statement)
         .bind(tenant_id)
         .bind(now)
         .execute(conn)

@@ -6,10 +6,10 @@ use super::lease::{lock_alive, lock_all};
 use super::rows::PutBack;
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
-use crate::domain::{Lease, LeaseSeal, MessageId, TenantId};
+use crate::domain::{AgentKey, Lease, LeaseSeal, MessageId, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::{Outcome, Tally};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 /// What a completion found.
@@ -57,6 +57,7 @@ pub async fn complete_all(
     // By place: another lease of the same message settles nothing, and stores nothing.
     let mut now = vec![false; leases.len()];
     let (mut ended, mut keys, mut messages) = (Vec::new(), Vec::new(), HashSet::new());
+    let mut agents = BTreeSet::new();
     for ((lease, found), now) in leases.iter().zip(&locked).zip(&mut now) {
         let (tenant, message) = (&lease.tenant_id, &lease.message_id);
         match found {
@@ -64,11 +65,13 @@ pub async fn complete_all(
                 *now = true;
                 ended.push((locked, lease.seal()));
                 keys.push((tenant, &lease.conversation_id));
+                agents.insert((tenant, &lease.agent_key));
             }
             _ => {}
         }
     }
     finish_completed(tx, &ended).await?;
+    lock_agents(tx, &agents).await?;
     rehead_then_write_agent(tx, &keys).await?;
     if !ended.is_empty() {
         tx.raise(Topic::Settled);
@@ -98,6 +101,23 @@ pub async fn complete_all(
             }
         })
         .collect())
+}
+
+/// One agent's row is locked whenever that is asked for; those of several are in one order.
+async fn lock_agents(
+    tx: &mut Tx,
+    agents: &BTreeSet<(&TenantId, &AgentKey)>,
+) -> Result<(), StoreError> {
+    if !tx.is_shared() || agents.len() < 2 {
+        return Ok(());
+    }
+    let agents = batch(&agents.iter().collect::<Vec<_>>())?;
+    on_tx!(tx, |conn| sqlx::query(sql::LOCK_AGENTS_BESIDE_HELD)
+        .bind(agents)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 /// By which leases these leases' messages were completed, as far as they were.

@@ -182,6 +182,7 @@ impl Worker {
                 (Err(error @ ControlError::Unavailable(_)), _) => {
                     // Stopped, or not heard for a whole lease: either way the lease has run out, or will by itself.
                     if boarded.cancel.is_cancelled() || Instant::now() >= deadline {
+                        tracing::warn!(%error, "the turn is not settled; its message is given out again");
                         return "unsettled";
                     }
                     pause_after(&error, "settle").await;

@@ -1,6 +1,7 @@
 //! What happens to control planes and their database during a run.
 
 use super::chance::Chance;
+use super::events::Trouble;
 use super::recorder::Recorder;
 use super::site::Site;
 use crate::postgres::OwnServer;
@@ -31,13 +32,21 @@ pub(super) async fn disturb(
         let at = share * number + usize::try_from(within).expect("a number");
         recorder.await_settled(at).await;
         let front = chance.of(&site.fronts);
-        match disturbance {
-            Disturbance::Kill => front.replace(&site.installation).await,
-            // Longer than any lease it has given lasts.
-            Disturbance::Freeze => front.freeze(site.lease * 3 / 2).await,
+        let trouble = match disturbance {
+            Disturbance::Kill => {
+                front.replace(&site.installation).await;
+                Trouble::PlaneKilled
+            }
+            Disturbance::Freeze => {
+                // Longer than any lease it has given lasts.
+                front.freeze(site.lease * 3 / 2).await;
+                Trouble::PlaneFrozen
+            }
             Disturbance::RestartDatabase => {
                 database.expect("a server of the run's own").restart().await;
+                Trouble::DatabaseRestarted
             }
-        }
+        };
+        recorder.trouble(trouble);
     }
 }

@@ -21,6 +21,25 @@ pub struct History {
     pub ends: Vec<End>,
     /// The messages whose turns each conversation's history holds, oldest first.
     pub told: BTreeMap<String, Vec<String>>,
+    /// How often what stood in everybody's way. No promise is read from it; it shows what the promises were kept against.
+    pub trouble: BTreeMap<Trouble, usize>,
+}
+
+/// What can stand in the way of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trouble {
+    /// A control plane was killed.
+    PlaneKilled,
+    /// A control plane stood still for longer than a lease, and went on.
+    PlaneFrozen,
+    /// The database cut every connection, and started again.
+    DatabaseRestarted,
+    /// An answer was lost on its way, all of it or its end.
+    AnswerLost,
+    /// A worker died with what it held.
+    WorkerDied,
+    /// A worker stood still until a lease of its own was over, and went on.
+    WorkerStalled,
 }
 
 /// A message was asked to be accepted.

@@ -21,7 +21,7 @@ mod worker;
 pub use chance::Chance;
 pub use chaos::Disturbance;
 pub use check::check;
-pub use events::{Answer, Claim, End, Enqueue, History, Lease, Moment, State, Use, What};
+pub use events::{Answer, Claim, End, Enqueue, History, Lease, Moment, State, Trouble, Use, What};
 pub use producer::body;
 pub use recorder::{Asked, Recorder};
 pub use run::{Load, run};

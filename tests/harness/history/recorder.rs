@@ -1,6 +1,7 @@
 //! Keeps a run's [`History`] while it happens.
 
-use super::events::{Answer, Claim, End, Enqueue, History, Lease, Moment, Use, What};
+use super::events::{Answer, Claim, End, Enqueue, History, Lease, Moment, Trouble, Use, What};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -16,6 +17,7 @@ struct Inner {
     history: Mutex<History>,
     /// Messages that were settled for good, by the answers that came.
     settled: watch::Sender<usize>,
+    turns: AtomicUsize,
 }
 
 /// A request that was noted.
@@ -34,6 +36,7 @@ impl Recorder {
             began: Instant::now(),
             history: Mutex::new(history),
             settled: watch::Sender::new(0),
+            turns: AtomicUsize::new(0),
         }))
     }
 
@@ -99,6 +102,22 @@ impl Recorder {
     /// What a conversation's history holds in the end.
     pub fn told(&self, conversation: &str, messages: Vec<String>) {
         self.noted(|history| history.told.insert(conversation.to_owned(), messages));
+    }
+
+    /// Something stood in the way.
+    pub fn trouble(&self, trouble: Trouble) {
+        self.troubles(trouble, 1);
+    }
+
+    /// So often.
+    pub fn troubles(&self, trouble: Trouble, times: usize) {
+        self.noted(|history| *history.trouble.entry(trouble).or_default() += times);
+    }
+
+    /// Number the turns of all workers, from 0.
+    #[must_use]
+    pub fn next_turn(&self) -> usize {
+        self.0.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Wait until so many messages are settled for good.

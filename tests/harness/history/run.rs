@@ -2,7 +2,7 @@
 
 use super::chance::Chance;
 use super::chaos::{self, Disturbance};
-use super::events::History;
+use super::events::{History, Trouble};
 use super::observer::Observer;
 use super::producer::Producer;
 use super::recorder::Recorder;
@@ -10,6 +10,7 @@ use super::site::Site;
 use super::worker::Worker;
 use crate::postgres::OwnServer;
 use agent_factory::remote::ArtifactCache;
+use futures_util::future::join;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -75,10 +76,7 @@ pub async fn run(
     }
     let total = load.total(site.tenants.len());
     let chaos = chance.fork();
-    let disturbed = async {
-        chaos::disturb(&site, database, &recorder, disturbances, total, chaos).await;
-        std::future::pending().await
-    };
+    let disturbed = chaos::disturb(&site, database, &recorder, disturbances, total, chaos);
     let observed = async {
         while let Some(done) = producers.join_next().await {
             done.expect("a producer that ends well");
@@ -88,8 +86,8 @@ pub async fn run(
         observer.told().await;
     };
     let ended = tokio::select! {
-        ended = tokio::time::timeout(PATIENCE, observed) => ended,
-        () = disturbed => unreachable!("it waits for the run's end"),
+        // What began to disturb it ends, however little there is left to do.
+        ended = tokio::time::timeout(PATIENCE, join(observed, disturbed)) => ended,
         // One that panics has seen something that no answer should be.
         failed = workers.join_next() => panic!("a worker ended early: {failed:?}"),
     };
@@ -100,5 +98,7 @@ pub async fn run(
     while let Some(done) = workers.join_next().await {
         done.expect("a worker that ends well");
     }
+    let cuts = site.fronts.iter().map(|front| front.wire().cuts());
+    recorder.troubles(Trouble::AnswerLost, cuts.sum());
     recorder.history()
 }

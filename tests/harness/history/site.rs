@@ -5,7 +5,7 @@ use super::front::Front;
 use crate::api::Client;
 use crate::installation::Installation;
 use crate::process::Process;
-use crate::{built, remote};
+use crate::{built, leases, remote};
 use agent_factory::remote::Joined;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -96,10 +96,16 @@ impl Site {
         }
     }
 
-    /// With the one tenant `ada`, and nobody who sweeps in the time of a test.
-    pub async fn of_ada(installation: Installation, planes: usize, lease: Duration) -> Self {
+    /// With the one tenant `ada`; no lease ends and nobody sweeps in the time of a test ([`Site::end_leases`]).
+    pub async fn of_ada(installation: Installation, planes: usize) -> Self {
         let never = [("maintenance.every_ms", "3600000")];
+        let lease = Duration::from_mins(1);
         Self::start(installation, planes, &["ada"], lease, &never).await
+    }
+
+    /// Let every lease that is held be over, as after a while in which nobody was heard of.
+    pub async fn end_leases(&self) {
+        leases::end_leases(self.installation.url()).await;
     }
 
     /// A client of the `number`th control plane, as the first tenant's app.
@@ -152,13 +158,11 @@ async fn said(plane: &Process, token: &str, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Stamp each case once for every database we run on, one module a database. A case is given a site with a tenant `ada`,
-/// its leases as short as `$lease` says: on SQLite with one control plane, on PostgreSQL with two.
+/// Stamp each case once for every database we run on, one module a database. A case is given a site with a tenant `ada` and
+/// leases that last longer than any test: on SQLite with one control plane, on PostgreSQL with two.
 #[macro_export]
 macro_rules! site_cases {
-    ($lease:expr; $(async fn $case:ident($site:ident) $body:block)+) => {
-        const LEASE_OF_CASES: std::time::Duration = $lease;
-
+    ($(async fn $case:ident($site:ident) $body:block)+) => {
         $(
             async fn $case($site: $crate::history::Site) $body
         )+
@@ -168,8 +172,7 @@ macro_rules! site_cases {
                 #[tokio::test]
                 async fn $case() {
                     let installation = $crate::installation::Installation::sqlite();
-                    let lease = super::LEASE_OF_CASES;
-                    let site = $crate::history::Site::of_ada(installation, 1, lease).await;
+                    let site = $crate::history::Site::of_ada(installation, 1).await;
                     super::$case(site).await;
                 }
             )+
@@ -180,9 +183,8 @@ macro_rules! site_cases {
                 #[tokio::test]
                 async fn $case() {
                     let installation = $crate::installation::Installation::postgres().await;
-                    let lease = super::LEASE_OF_CASES;
                     if let Some(installation) = installation {
-                        let site = $crate::history::Site::of_ada(installation, 2, lease).await;
+                        let site = $crate::history::Site::of_ada(installation, 2).await;
                         super::$case(site).await;
                     }
                 }

@@ -1,7 +1,7 @@
 //! One turn of a simulated worker, and what becomes of it.
 
 use super::chance::Chance;
-use super::events::{Answer, Lease, What};
+use super::events::{Answer, Lease, Trouble, What};
 use super::recorder::Recorder;
 use super::site::Site;
 use super::worker::PAUSE;
@@ -35,7 +35,13 @@ pub(super) enum Fate {
 }
 
 impl Fate {
-    pub(super) fn drawn(chance: &mut Chance) -> Self {
+    /// Of the run's `number`-th turn. A few are certain, so that every run has some of each.
+    pub(super) fn drawn(number: usize, chance: &mut Chance) -> Self {
+        match number % 50 {
+            10 => return Self::Dies(true),
+            20 => return Self::Stalls(What::Complete),
+            _ => {}
+        }
         match chance.below(100) {
             0..62 => Self::Completes,
             62..72 => Self::Repeats,
@@ -106,6 +112,7 @@ impl Turn {
             Fate::GivesUp => self.ask(What::Fail, true).await,
             Fate::GivenBack(_) => self.ask(What::GiveBack, false).await,
             Fate::Stalls(then) => {
+                self.recorder.trouble(Trouble::WorkerStalled);
                 let over = Duration::from_millis(self.chance.below(700));
                 tokio::time::sleep(self.lease_for + over).await;
                 self.ask(then, false).await
@@ -115,6 +122,7 @@ impl Turn {
     }
 
     async fn die(&self) -> Result<(), Lost> {
+        self.recorder.trouble(Trouble::WorkerDied);
         self.death.cancel();
         // Others of its worker may be at it; none goes on.
         std::future::pending().await

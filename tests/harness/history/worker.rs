@@ -123,7 +123,7 @@ impl Worker {
         let died = CancellationToken::new();
         let turns = turns.into_iter().map(|claimed| {
             let mut chance = self.chance.fork();
-            let fate = Fate::drawn(&mut chance);
+            let fate = Fate::drawn(self.recorder.next_turn(), &mut chance);
             let turn = Turn {
                 site: Arc::clone(&self.site),
                 recorder: self.recorder.clone(),

@@ -66,6 +66,17 @@ factory_cases! {
                 is_refused(&answer, 400, "invalid_request", &said);
             }
         }
+        let mut body = asking(1);
+        body["inFlight"] = json!(-1);
+        is_refused(&worker.post("/v1/worker/claim", &body).await, 400, "invalid_request", "expected u32");
+        for (started, said) in [
+            (json!([0]), "started must name places in leases"),
+            (json!([-1]), "expected u32"),
+            (json!([u64::MAX]), "expected u32"),
+        ] {
+            let body = json!({ "workerId": "wrk_1", "leases": [], "started": started });
+            is_refused(&worker.post("/v1/worker/heartbeat", &body).await, 400, "invalid_request", said);
+        }
         assert_eq!(rows(&factory).await, before);
     }
 
@@ -141,14 +152,22 @@ factory_cases! {
         with_another_token["token"] = one["token"].clone();
         let mut of_another_claim = one.clone();
         of_another_claim["fence"] = json!(2);
+        let mut of_another_tenant = one.clone();
+        of_another_tenant["tenantId"] = json!("other");
         let before = rows(&factory).await;
-        for lease in [of_another_message, with_another_token, of_another_claim] {
+        for lease in [of_another_message, with_another_token, of_another_claim, of_another_tenant] {
             let completed = json!({ "lease": lease, "completion": Completion::default() });
             for (path, body) in [
                 ("hydrate", json!({ "lease": lease })),
                 ("complete", completed.clone()),
                 ("fail", failed(&lease, for_good())),
                 ("give-back", json!({ "lease": lease })),
+                ("key-value/get", json!({ "lease": lease, "owner": null, "scope": "agent", "key": "k" })),
+                ("key-value/set", json!({ "lease": lease, "owner": null, "key": "k", "value": "", "call": "1" })),
+                ("key-value/delete", json!({ "lease": lease, "owner": null, "key": "k", "call": "2" })),
+                ("key-value/list", json!({ "lease": lease, "owner": null, "scope": "agent", "limit": 1 })),
+                ("memory/search", json!({ "lease": lease, "query": "tea", "limit": 1 })),
+                ("memory/read", json!({ "lease": lease, "path": "MEMORY.md", "start": 1, "lines": 1 })),
             ] {
                 let answer = worker.post(&format!("/v1/worker/{path}"), &body).await;
                 is_refused(&answer, 409, "lease_lost", "the lease is lost");
@@ -165,9 +184,21 @@ factory_cases! {
     }
 }
 
+const SMALL_PAYLOADS: [(&str, &str); 1] = [("queue.max_payload_bytes", "4096")];
+
 #[tokio::test]
-async fn a_payload_is_taken_at_its_limit_and_refused_one_byte_beyond() {
-    let factory = Factory::with(&[("queue.max_payload_bytes", "4096")]).await;
+async fn on_sqlite_a_payload_is_taken_at_its_limit_and_refused_one_byte_beyond() {
+    a_payload_has_its_limit(Factory::with(&SMALL_PAYLOADS).await).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_a_payload_is_taken_at_its_limit_and_refused_one_byte_beyond() {
+    if let Some(factory) = Factory::postgres_with(&SMALL_PAYLOADS).await {
+        a_payload_has_its_limit(factory).await;
+    }
+}
+
+async fn a_payload_has_its_limit(factory: Factory) {
     let served = Served::start(&factory).await;
     let (operator, _) = acme(&factory, &served).await;
     let before = rows(&factory).await;

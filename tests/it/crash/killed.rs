@@ -28,6 +28,7 @@ async fn a_message_whose_worker_is_killed_in_the_middle_of_its_turn_is_answered_
     assert_eq!(running.update(2, MIA, "echo second").await.0, 200);
     running.await_log("turn started").await;
     running.kill().await;
+    site.end_leases().await;
 
     let running = site.start().await;
     let sent = double.await_sent(2).await;
@@ -53,6 +54,7 @@ async fn a_reply_whose_worker_is_killed_before_it_is_sent_is_sent_after_the_rest
     double.await_held(0).await;
     double.resume();
     assert_eq!(double.sent(), []);
+    site.end_leases().await;
 
     let running = site.start().await;
     assert_eq!(texts(&double.await_sent(1).await), ["settled"]);

@@ -9,9 +9,13 @@ use agent_factory_tests::wire::Wire;
 const WRITE: &str = "POST /v1/worker/key-value/set ";
 const SEARCH: &str = "POST /v1/worker/memory/search ";
 const COMPLETE: &str = "POST /v1/worker/complete ";
+/// What it would take along into its sleep: a reply that is another's to deliver.
+const DELIVER: &str = "POST /v1/worker/deliveries/claim ";
 
-/// Nothing but the lease ends what waits.
-const PATIENT: [(&str, &str); 4] = [
+/// Nothing but the test ends a lease or what waits.
+const PATIENT: [(&str, &str); 6] = [
+    ("lease.lease_ms", "3600000"),
+    ("lease.stale_after_ms", "3600000"),
     ("lease.max_total_ms", "3600000"),
     ("limits.turn_ms", "3600000"),
     ("limits.tool_ms", "3600000"),
@@ -49,20 +53,23 @@ async fn a_worker_that_was_frozen_past_its_leases_is_refused_everything_and_stop
     deployment.agent("hostile-engine", workspace.path()).await;
     let plane = deployment.control_plane().await;
     let wire = Wire::to(plane.url()).await;
-    for operation in [WRITE, SEARCH, COMPLETE] {
+    for operation in [WRITE, SEARCH, COMPLETE, DELIVER] {
         wire.hold(operation);
     }
-    let mut frozen = deployment.worker(&[wire.url()], "frozen", &[]).await;
+    // With three turns it is full, and has no claim on the way that would be answered while it sleeps.
+    let slots = [("limits.engine_slots", "3")];
+    let mut frozen = deployment.worker(&[wire.url()], "frozen", &slots).await;
     deployment.update(&[plane.url()], 1, 1, "key-value").await;
     deployment
         .update(&[plane.url()], 2, 2, "tool hostile__note {}")
         .await;
     deployment.update(&[plane.url()], 3, 3, "echo done").await;
     // Each of its three turns has just asked; the control plane has not heard it yet.
-    wire.await_held(3).await;
+    wire.await_held(4).await;
     frozen.freeze();
     let _heir = deployment.worker(&[plane.url()], "heir", &[]).await;
-    // All three are answered by another: their leases are over.
+    deployment.end_leases().await;
+    // All three are answered by another.
     let sent = double.await_sent(3).await;
     wire.release();
     for operation in [WRITE, SEARCH, COMPLETE] {

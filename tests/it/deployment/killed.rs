@@ -27,6 +27,7 @@ async fn a_turn_whose_worker_is_killed_is_finished_once_by_another() {
     first.await_log("turn started").await;
     let _second = deployment.worker(&[plane.url()], "second", &[]).await;
     first.kill().await;
+    deployment.end_leases().await;
     assert_eq!(texts(&double.await_sent(2).await), ["first", "second"]);
     // A third message is answered after them, so nothing of theirs comes late.
     deployment
@@ -62,6 +63,7 @@ async fn a_reply_that_was_settled_counts_as_backlog_and_is_delivered_by_the_next
     assert_eq!((stats.ready, stats.leased, stats.outbox_lanes), (0, 0, 1));
     assert_eq!((stats.backlog(), texts(&double.sent()).len()), (1, 0));
     let _next = deployment.worker(&[plane.url()], "next", &[]).await;
+    deployment.end_leases().await;
     assert_eq!(texts(&double.await_sent(1).await), ["settled"]);
 }
 

@@ -7,9 +7,12 @@ mod load;
 
 use agent_factory_tests::deployment::BOT;
 use agent_factory_tests::telegram::{Sent, TelegramDouble};
+use std::time::Duration;
 
+/// As patient as everything else that waits for processes.
 async fn double() -> TelegramDouble {
     let double = TelegramDouble::start().await;
+    let double = double.with_patience(Duration::from_secs(180));
     double.add_bot(BOT);
     double
 }

@@ -7,4 +7,5 @@ mod prompt;
 mod tenants;
 mod told;
 mod turns;
+mod waking;
 mod zombies;

@@ -8,12 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const TIMES: usize = 50;
-/// Nothing here waits for a lease to end.
-const LEASE: Duration = Duration::from_mins(1);
 
 site_cases! {
-    LEASE;
-
     async fn a_message_that_is_sent_fifty_times_at_once_is_one_message(site) {
         let message = body("room", "hello", 50);
         let sending = (0..TIMES).map(|number| {

@@ -3,7 +3,7 @@
 //! A seed says what everybody does; what comes of it depends on the moment too. `AGENT_FACTORY_TEST_HISTORY_ROUNDS=20
 //! cargo test --workspace --test it history::runs::on_sqlite` makes twenty runs with a seed each.
 
-use agent_factory_tests::history::{Disturbance, Load, Site, check, run};
+use agent_factory_tests::history::{Disturbance, Load, Site, Trouble, check, run};
 use agent_factory_tests::installation::Installation;
 use agent_factory_tests::postgres::OwnServer;
 use std::sync::Arc;
@@ -34,12 +34,29 @@ async fn holds(site: Site, database: Option<&OwnServer>, disturbances: &[Disturb
     let began = std::time::Instant::now();
     let history = run(Arc::clone(&site), database, LOAD, disturbances, seed).await;
     println!(
-        "{:?}: {} sent, {} leases, {} uses",
+        "{:?}: {} sent, {} leases, {} uses, {:?}",
         began.elapsed(),
         history.enqueues.len(),
         history.claims.len(),
-        history.uses.len()
+        history.uses.len(),
+        history.trouble
     );
+    let times = |trouble| history.trouble.get(&trouble).copied().unwrap_or(0);
+    for (disturbance, trouble) in [
+        (Kill, Trouble::PlaneKilled),
+        (Freeze, Trouble::PlaneFrozen),
+        (RestartDatabase, Trouble::DatabaseRestarted),
+    ] {
+        let wanted = disturbances.iter().filter(|wanted| **wanted == disturbance);
+        assert_eq!(times(trouble), wanted.count(), "{trouble:?}");
+    }
+    for trouble in [
+        Trouble::AnswerLost,
+        Trouble::WorkerDied,
+        Trouble::WorkerStalled,
+    ] {
+        assert!(times(trouble) > 0, "there was no {trouble:?}");
+    }
     if let Err(violation) = check(&history) {
         let mut all = format!("{history:#?}\n");
         for front in &site.fronts {

@@ -11,8 +11,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 const CONVERSATIONS: usize = 12;
-/// Long enough to start all of it on a machine that has other work.
-const LEASE: Duration = Duration::from_secs(3);
 /// More than there is.
 const MANY: u32 = 100;
 
@@ -30,18 +28,11 @@ fn ids(turns: &[ClaimedTurn]) -> BTreeSet<String> {
     ids.collect()
 }
 
-/// Until no lease of now lives.
-async fn nobody_claims() {
-    tokio::time::sleep(LEASE + Duration::from_millis(50)).await;
-}
-
 site_cases! {
-    LEASE;
-
     async fn the_first_claim_after_a_while_without_workers_gives_everything_that_was_lost(site) {
         let (gone, lost) = claimed(&site).await;
         drop(gone);
-        nobody_claims().await;
+        site.end_leases().await;
         let worker = site.join().await;
         let found = claim(&worker, MANY, Duration::ZERO).await;
         assert_eq!(ids(&found), ids(&lost));
@@ -58,11 +49,11 @@ site_cases! {
             started.expect("a bundle");
         }
         drop(gone);
-        nobody_claims().await;
+        site.end_leases().await;
         let worker = site.join().await;
         let mut found = BTreeSet::new();
         while found.len() < CONVERSATIONS {
-            let turns = claim(&worker, MANY, Duration::from_secs(5)).await;
+            let turns = claim(&worker, MANY, Duration::from_secs(30)).await;
             assert!(turns.len() <= 1, "a suspect is claimed alone");
             for turn in turns {
                 let bundle = worker.control.hydrate(&turn.lease).await.expect("a bundle");
@@ -82,7 +73,7 @@ site_cases! {
         for front in &site.fronts {
             front.kill().await;
         }
-        nobody_claims().await;
+        site.end_leases().await;
         site.fronts[0].restart(&site.installation).await;
         let worker = site.join().await;
         let found = claim(&worker, MANY, Duration::ZERO).await;

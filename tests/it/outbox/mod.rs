@@ -1,4 +1,4 @@
 //! What was settled is delivered, in order, whoever dies in between.
 
 mod delivering;
-mod driver;
+pub(crate) mod driver;

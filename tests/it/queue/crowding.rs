@@ -5,6 +5,20 @@ use agent_factory::queue::{self, Enqueue};
 use agent_factory_tests::store_cases;
 use std::collections::BTreeMap;
 
+/// Messages of the crowd, small tenants, and messages of each. `AGENT_FACTORY_TEST_CROWD=100000` makes it as many, and a
+/// thousand tenants with ten messages each beside them; that takes minutes.
+fn sizes() -> (usize, usize, usize) {
+    let crowd = std::env::var_os("AGENT_FACTORY_TEST_CROWD");
+    crowd.map_or((20_000, 199, 5), |crowd| {
+        let crowd = crowd.to_str().and_then(|crowd| crowd.parse().ok());
+        (
+            crowd.expect("AGENT_FACTORY_TEST_CROWD is a number"),
+            999,
+            10,
+        )
+    })
+}
+
 async fn limit(queue: &Driver, in_flight: Option<u32>) {
     let limited = queue.write(move |tx| {
         Box::pin(async move { queue::limit_tenant(tx, &acme(), in_flight).await })
@@ -99,29 +113,39 @@ store_cases! {
     }
 
     async fn a_crowd_of_one_tenant_keeps_none_of_hundreds_of_small_ones_waiting(test) {
-        const SMALL: usize = 200;
-        const MESSAGES: usize = 5;
+        const BATCH: u32 = 100;
+        let (crowd, small, each) = sizes();
         let queue = Driver::new(test).await;
-        for chunk in 0..20 {
-            let crowd = (0..1000).map(|number| queue.message(&format!("c{}", (chunk * 1000 + number) % 700), "hi"));
+        for chunk in 0..crowd / 2_000 {
+            let crowd = (0..2_000).map(|number| queue.message(&format!("c{}", (chunk * 2_000 + number) % 700), "hi"));
             queue.enqueue_all(crowd.collect()).await;
         }
-        for number in 0..SMALL {
+        for number in 0..small {
             let tenant = format!("small{number}");
             queue.test.agent(&tenant, "support").await;
-            let few: Vec<Enqueue> = (0..MESSAGES).map(|_| queue.message_of(&tenant, "only", "hi")).collect();
+            let few: Vec<Enqueue> = (0..each).map(|_| queue.message_of(&tenant, "only", "hi")).collect();
             queue.enqueue_all(few).await;
         }
+        let (mut given, mut left) = (0_usize, small * each);
         let mut of: BTreeMap<String, usize> = BTreeMap::new();
-        while of.iter().filter(|(tenant, count)| *tenant != "acme" && **count == MESSAGES).count() < SMALL {
-            let claimed = queue.claim(100).await;
+        while left > 0 {
+            let claimed = queue.claim(BATCH).await;
+            assert!(!claimed.is_empty());
             for message in &claimed {
-                *of.entry(message.lease.tenant_id.to_string()).or_default() += 1;
+                given += 1;
+                let tenant = message.lease.tenant_id.as_str();
+                let count = of.entry(tenant.to_owned()).or_default();
+                *count += 1;
+                if tenant != "acme" {
+                    left -= 1;
+                    // One lap of the tenants for each of its messages, and what is left of the batch.
+                    let most = *count * (small + 1) + 100;
+                    assert!(given <= most, "{tenant} waited for {given} messages before its {count}.");
+                }
             }
             let leases: Vec<_> = claimed.into_iter().map(|it| it.lease).collect();
             queue.complete_all(&leases).await;
         }
-        // One in each round of the tenants, and the rest of the last batch.
-        assert!(of["acme"] <= 2 * MESSAGES + 100, "{}", of["acme"]);
+        assert!(of["acme"] <= 2 * each + 100, "{}", of["acme"]);
     }
 }

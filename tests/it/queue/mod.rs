@@ -17,3 +17,4 @@ mod races;
 mod repairing;
 mod repeating;
 mod settling;
+mod stress;

@@ -89,6 +89,15 @@ impl Process {
     }
 }
 
+/// How often a message comes while the one before it completes: `AGENT_FACTORY_TEST_RACE_ROUNDS=10000` for more.
+fn rounds() -> usize {
+    let rounds = std::env::var_os("AGENT_FACTORY_TEST_RACE_ROUNDS");
+    rounds.map_or(2000, |rounds| {
+        let rounds = rounds.to_str().and_then(|rounds| rounds.parse().ok());
+        rounds.expect("AGENT_FACTORY_TEST_RACE_ROUNDS is a number")
+    })
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_completion_and_a_message_at_the_same_moment_never_leave_a_conversation_stuck() {
     let Some(queue) = driver().await else { return };
@@ -96,8 +105,23 @@ async fn a_completion_and_a_message_at_the_same_moment_never_leave_a_conversatio
         Process::start(&queue, 2).await,
         Process::start(&queue, 3).await,
     );
+    never_stuck(&queue, one, two).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nor_do_they_in_one_process_on_sqlite() {
+    let queue = Arc::new(Driver::new(TestDatabase::sqlite().await).await);
+    let here = |seed| Process {
+        db: queue.db(),
+        ids: Ids::seeded(seed),
+        queue: Arc::clone(&queue),
+    };
+    never_stuck(&queue, here(2), here(3)).await;
+}
+
+async fn never_stuck(queue: &Driver, one: Process, two: Process) {
     queue.enqueue("c", "first").await;
-    for round in 0..2000 {
+    for round in 0..rounds() {
         let claimed = one.claim("worker", 9).await;
         assert_eq!(
             claimed.len(),

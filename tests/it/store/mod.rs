@@ -2,4 +2,5 @@
 
 mod processes;
 mod schema;
+mod upgrading;
 mod writes;

@@ -45,14 +45,45 @@ pub const PAUSE_TENANT: &str = "
 /// $1 tenant.
 pub const RESUME_TENANT: &str = "UPDATE tenants SET paused_reason = NULL WHERE tenant_id = $1";
 
-/// $1 tenant, $2 now.
-pub const PAUSE_AGENTS: &str = "
-    UPDATE agent_profiles SET paused = 1, resuming = 0, updated_at = $2 WHERE tenant_id = $1 AND paused = 0";
+/// On PostgreSQL locked first, in the order in which a batch of several agents' conversations locks them. $1 tenant, $2 now.
+pub const PAUSE_AGENTS: Sql = Sql {
+    sqlite: "
+    UPDATE agent_profiles SET paused = 1, resuming = 0, updated_at = $2 WHERE tenant_id = $1 AND paused = 0",
+    postgres: "
+    WITH locked AS MATERIALIZED (
+        SELECT tenant_id, agent_key FROM agent_profiles WHERE tenant_id = $1 AND paused = 0
+        ORDER BY agent_key FOR NO KEY UPDATE
+    )
+    UPDATE agent_profiles a SET paused = 1, resuming = 0, updated_at = $2 FROM locked
+    WHERE a.tenant_id = locked.tenant_id AND a.agent_key = locked.agent_key",
+};
 
-/// Those that are held wait on for their own reasons. $1 tenant, $2 now.
-pub const RESUME_AGENTS: &str = "
+/// Those that are held wait on for their own reasons. Locked as by [`PAUSE_AGENTS`]. $1 tenant, $2 now.
+pub const RESUME_AGENTS: Sql = Sql {
+    sqlite: "
     UPDATE agent_profiles SET paused = 0, resuming = CASE WHEN held_reason IS NULL THEN 1 ELSE 0 END, updated_at = $2
-    WHERE tenant_id = $1 AND paused = 1";
+    WHERE tenant_id = $1 AND paused = 1",
+    postgres: "
+    WITH locked AS MATERIALIZED (
+        SELECT tenant_id, agent_key FROM agent_profiles WHERE tenant_id = $1 AND paused = 1
+        ORDER BY agent_key FOR NO KEY UPDATE
+    )
+    UPDATE agent_profiles a SET paused = 0, resuming = CASE WHEN a.held_reason IS NULL THEN 1 ELSE 0 END, updated_at = $2
+    FROM locked WHERE a.tenant_id = locked.tenant_id AND a.agent_key = locked.agent_key",
+};
+
+/// On PostgreSQL, before a batch over several agents parks conversations of those that are held, which locks them, and then
+/// writes others: where one of the agents is held, all of them are locked in one order. $1 batch of (tenant, agent).
+pub const LOCK_AGENTS_BESIDE_HELD: &str = "
+    WITH named AS MATERIALIZED (
+        SELECT p.tenant_id, p.agent_key, p.held_reason IS NOT NULL OR p.paused = 1 AS held
+        FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+        JOIN agent_profiles p ON p.tenant_id = j.value ->> 0 AND p.agent_key = j.value ->> 1
+    )
+    SELECT 1 FROM named n
+    JOIN agent_profiles p ON p.tenant_id = n.tenant_id AND p.agent_key = n.agent_key
+    WHERE EXISTS (SELECT 1 FROM named WHERE held)
+    ORDER BY p.tenant_id, p.agent_key FOR NO KEY UPDATE OF p";
 
 /// The first reason stays. $1 tenant, $2 conversation, $3 reason.
 pub const PAUSE_CONVERSATION: &str = "

@@ -60,7 +60,7 @@ const TOOLS: [(&str, &str); 28] = [
         "Adds one to a counter of the conversation.",
     ),
     ("fill_keys", "Writes `n` keys, then lists them."),
-    ("note", "Appends to the memory, then reads and searches it."),
+    ("note", "Appends to the memory, then searches and reads it."),
     ("look_around", "Lists what it sees of the machine."),
     ("many_handles", "Keeps `n` handles."),
     ("time_left", "Answers with the milliseconds it has left."),
@@ -285,8 +285,10 @@ fn fill_keys(n: usize) -> Result<ToolOutput, ToolError> {
 fn note() -> Result<ToolOutput, ToolError> {
     let failed = |error: memory::Error| ToolError::Failed(format!("{error:?}"));
     memory::append("the blue door is open").map_err(failed)?;
-    let read = memory::read("memory/2026-11-22.md", 1, 10).map_err(failed)?;
     let hits = memory::search("blue door", 5).map_err(failed)?;
+    // Which note that was depends on the day.
+    let note = hits.first().map_or("", |hit| hit.path.as_str());
+    let read = memory::read(note, 1, 10).map_err(failed)?;
     let hits: Vec<String> = hits
         .iter()
         .map(|hit| format!("{}:{} {}", hit.path, hit.line, hit.text))
