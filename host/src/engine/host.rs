@@ -6,6 +6,7 @@ use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::cache::ComponentCache;
 use super::call::{self, Budget, CallFailure, RunTurn};
 use super::capabilities::{engine_linker, skill_linker};
+use super::compile::ComponentKind;
 use super::component::{EngineComponent, SkillComponent};
 use super::dispatcher::Scope;
 use super::runtime::{self, HostError, Purpose};
@@ -135,7 +136,12 @@ impl ComponentHost {
             return Ok(cached);
         }
         let loaded = self
-            .link(artifact, |inner| &inner.engine_linker, EnginePre::new)
+            .link(
+                ComponentKind::Engine,
+                artifact,
+                |inner| &inner.engine_linker,
+                EnginePre::new,
+            )
             .await?;
         let component = EngineComponent::new(artifact, loaded);
         self.0.components.keep_engine(component.clone());
@@ -154,7 +160,12 @@ impl ComponentHost {
             return Ok(cached);
         }
         let loaded = self
-            .link(artifact, |inner| &inner.skill_linker, SkillPre::new)
+            .link(
+                ComponentKind::Skill,
+                artifact,
+                |inner| &inner.skill_linker,
+                SkillPre::new,
+            )
             .await?;
         let component = SkillComponent::new(artifact, loaded);
         self.0.components.keep_skill(component.clone());
@@ -177,6 +188,7 @@ impl ComponentHost {
     /// megabytes takes longer than others should wait.
     async fn link<P: Send + 'static>(
         &self,
+        kind: ComponentKind,
         artifact: &Arc<CompiledComponent>,
         linker: fn(&Inner) -> &Linker<CallState>,
         typed: fn(InstancePre<CallState>) -> wasmtime::Result<P>,
@@ -193,6 +205,12 @@ impl ComponentHost {
                     theirs: artifact.compatibility.clone(),
                     ours: inner.compatibility.clone(),
                 });
+            }
+            let admitted = artifact.description.kind;
+            if admitted != kind {
+                return Err(unusable(format!(
+                    "it was admitted as {admitted}, not as {kind}"
+                )));
             }
             let loaded = deserialize::component(&inner.engine, &verified);
             loaded
@@ -261,6 +279,10 @@ impl ComponentHost {
 
     pub(super) fn engine(&self) -> &Engine {
         &self.0.engine
+    }
+
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.0.limits)
     }
 
     /// The way out for requests.

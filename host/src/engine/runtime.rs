@@ -75,8 +75,11 @@ pub(super) fn target_name() -> String {
     )
 }
 
-/// A digest of every setting that shapes compiled code, and of wasmtime's own version: artifacts
-/// of another compatibility are refused.
+/// Grows when what is signed with compiled code does: workers of before have artifacts of their own then.
+const SEAL_VERSION: u32 = 2;
+
+/// A digest of every setting that shapes compiled code, of wasmtime's own version, and of what is signed with the code:
+/// artifacts of another compatibility are refused.
 pub(super) fn compatibility(engine: &Engine) -> String {
     struct Hash256(Sha256);
     impl Hasher for Hash256 {
@@ -88,6 +91,7 @@ pub(super) fn compatibility(engine: &Engine) -> String {
         }
     }
     let mut hasher = Hash256(Sha256::new());
+    SEAL_VERSION.hash(&mut hasher);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     hex::encode(hasher.0.finalize())
 }
