@@ -155,7 +155,7 @@ impl App {
         let settings = Settings {
             worker_id: self.ids.worker()?,
             pool: crate::domain::Pool::default(),
-            slots: config.limits.engine_slots,
+            slots: self.host.capacity().engine_slots,
             claim_max: config.queue.claim_batch_size,
             delivery_slots: config.outbox.batch,
             claim_wait: CLAIM_WAIT,

@@ -62,7 +62,7 @@ impl Scrape {
                         let stats = queue::stats(tx, &Scope::Pool(pool.clone())).await?;
                         figures.push((pool, stats));
                     }
-                    Ok((figures, artifacts::progress(tx, &platform).await?))
+                    Ok((figures, artifacts::counts(tx, &platform).await?))
                 })
             })
             .await;

@@ -12,8 +12,8 @@ mod sweep;
 
 pub use admit::{Admission, AdmitError, Admitted, RebuildError};
 pub use rebuild::{
-    Failure, KnownPlatform, Missing, Progress, Use, compiled_now, failed, missing, platforms,
-    progress, use_platform,
+    Failure, KnownPlatform, Missing, Progress, Use, compiled_now, counts, failed, missing,
+    platforms, progress, use_platform,
 };
 pub use sweep::{Swept, prune, prune_superseded};
 

@@ -234,11 +234,11 @@ pub async fn failed(
     Ok(())
 }
 
-/// How far it is.
+/// How far it is, without the failures.
 ///
 /// # Errors
 /// Where the database does not answer.
-pub async fn progress(tx: &mut Tx, platform: &Platform) -> Result<Progress, StoreError> {
+pub async fn counts(tx: &mut Tx, platform: &Platform) -> Result<Progress, StoreError> {
     const COUNTS: &str = wanted!(
         "SELECT count(*), coalesce(sum(CASE WHEN compiled THEN 1 ELSE 0 END), 0),
                 coalesce(sum(CASE WHEN failed AND NOT compiled THEN 1 ELSE 0 END), 0)
@@ -249,26 +249,40 @@ pub async fn progress(tx: &mut Tx, platform: &Platform) -> Result<Progress, Stor
                         WHERE f.digest = d.digest AND f.compatibility = $1 AND f.target = $2) AS failed
                FROM (SELECT DISTINCT digest FROM wanted) d) states"
     );
+    let (total, compiled, failed): (i64, i64, i64) = on_tx!(tx, |conn| sqlx::query_as(COUNTS)
+        .bind(&platform.compatibility)
+        .bind(&platform.target)
+        .fetch_one(conn)
+        .await)?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    Ok(Progress {
+        total: count(total),
+        compiled: count(compiled),
+        failed: count(failed),
+        failures: Vec::new(),
+    })
+}
+
+/// How far it is.
+///
+/// # Errors
+/// Where the database does not answer.
+pub async fn progress(tx: &mut Tx, platform: &Platform) -> Result<Progress, StoreError> {
     const SQL: &str = wanted!(
         "SELECT digest, reason, attempts, failed_at FROM component_failures f
          WHERE compatibility = $1 AND target = $2
            AND EXISTS (SELECT 1 FROM wanted WHERE wanted.digest = f.digest)
          ORDER BY failed_at DESC, digest LIMIT $3"
     );
-    let (total, compiled, failed): (i64, i64, i64) = on_tx!(tx, |conn| sqlx::query_as(COUNTS)
-        .bind(&platform.compatibility)
-        .bind(&platform.target)
-        .fetch_one(conn)
-        .await)?;
+    let mut progress = counts(tx, platform).await?;
     let rows: Vec<FailureRow> = on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(&platform.compatibility)
         .bind(&platform.target)
         .bind(FAILURES)
         .fetch_all(conn)
         .await)?;
-    let mut failures = Vec::with_capacity(rows.len());
     for row in rows {
-        failures.push(Failure {
+        progress.failures.push(Failure {
             used_by: uses(tx, &row.digest).await?,
             digest: stored_digest(&row.digest)?,
             reason: row.reason,
@@ -276,13 +290,7 @@ pub async fn progress(tx: &mut Tx, platform: &Platform) -> Result<Progress, Stor
             failed_at: row.failed_at,
         });
     }
-    let count = |number: i64| u64::try_from(number).unwrap_or(0);
-    Ok(Progress {
-        total: count(total),
-        compiled: count(compiled),
-        failed: count(failed),
-        failures,
-    })
+    Ok(progress)
 }
 
 async fn uses(tx: &mut Tx, digest: &str) -> Result<Vec<Use>, StoreError> {

@@ -26,6 +26,7 @@ mod bindings;
 mod cache;
 mod call;
 mod capabilities;
+mod capacity;
 mod compile;
 mod compile_child;
 mod compiler;
@@ -60,6 +61,7 @@ pub use artifact::{
     ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Platform, Seal,
     Untrusted, Verified,
 };
+pub use capacity::Capacity;
 pub use compile::{CompileError, ComponentKind, Described, compile_component, inspect_component};
 pub use compile_child::{FrameError, compile_child_main, parse_answer as parse_compiler_answer};
 pub use compiler::Compiler;

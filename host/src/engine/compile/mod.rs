@@ -20,7 +20,7 @@ use super::capabilities::{engine_linker, skill_linker};
 use super::description::Description;
 use super::dispatcher::Scope;
 use super::log::cut;
-use super::runtime::{self, Purpose};
+use super::runtime;
 use super::session::Session;
 use super::state::CallState;
 use super::stop::Stop;
@@ -153,7 +153,7 @@ pub fn compile_component(
     }
     inspect_component(kind, bytes)?;
     let unavailable = |error: &dyn fmt::Display| CompileError::Unavailable(error.to_string());
-    let engine = runtime::engine(Purpose::Compile, limits).map_err(|error| unavailable(&error))?;
+    let engine = runtime::compiling_engine().map_err(|error| unavailable(&error))?;
     let component = Component::from_binary(&engine, bytes)
         .map_err(|error| CompileError::NotAComponent(sentence(&error)))?;
     check_resources(&component, limits)?;
