@@ -11,9 +11,6 @@ CREATE TABLE component_platforms (
     PRIMARY KEY (compatibility, target)
 );
 
-INSERT INTO component_platforms (compatibility, target, used_at)
-    SELECT DISTINCT compatibility, target, CAST(unixepoch('subsec') * 1000 AS INTEGER) FROM compiled_components;
-
 -- Components that do not compile for a platform, with the last reason. Removed once one does.
 CREATE TABLE component_failures (
     digest        TEXT   NOT NULL REFERENCES artifacts (digest),

@@ -31,15 +31,15 @@ struct ComponentStatus {
     /// Of these, still to be compiled. Their agents wait, unless a worker of another version takes their messages.
     remaining: u64,
     /// The latest failures, at most 100.
-    failures: Vec<FailureView>,
+    failures: Vec<ComponentFailure>,
     /// Every version that compiled code is kept for, the one used last first.
-    versions: Vec<VersionView>,
+    versions: Vec<ComponentVersion>,
 }
 
 /// A component that does not compile.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct FailureView {
+struct ComponentFailure {
     /// The SHA-256 of its bytes.
     #[schema(value_type = String)]
     component: Digest,
@@ -51,13 +51,13 @@ struct FailureView {
     #[schema(value_type = i64)]
     failed_at: Timestamp,
     /// Some of the agents that have it, at most 5.
-    used_by: Vec<UseView>,
+    used_by: Vec<ComponentUse>,
 }
 
 /// Where a component is used.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct UseView {
+struct ComponentUse {
     /// Whose.
     #[schema(value_type = String)]
     tenant_id: TenantId,
@@ -73,7 +73,7 @@ struct UseView {
 /// A version that compiled code is kept for.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct VersionView {
+struct ComponentVersion {
     /// As above.
     compatibility: String,
     /// The target triple.
@@ -85,7 +85,7 @@ struct VersionView {
     used_at: Timestamp,
 }
 
-impl From<Failure> for FailureView {
+impl From<Failure> for ComponentFailure {
     fn from(failure: Failure) -> Self {
         let used_by = failure.used_by.into_iter();
         Self {
@@ -93,12 +93,12 @@ impl From<Failure> for FailureView {
             reason: failure.reason,
             attempts: failure.attempts,
             failed_at: failure.failed_at,
-            used_by: used_by.map(UseView::from).collect(),
+            used_by: used_by.map(ComponentUse::from).collect(),
         }
     }
 }
 
-impl From<Use> for UseView {
+impl From<Use> for ComponentUse {
     fn from(used: Use) -> Self {
         Self {
             tenant_id: used.tenant_id,
@@ -108,7 +108,7 @@ impl From<Use> for UseView {
     }
 }
 
-impl From<KnownPlatform> for VersionView {
+impl From<KnownPlatform> for ComponentVersion {
     fn from(known: KnownPlatform) -> Self {
         Self {
             compatibility: known.platform.compatibility,

@@ -101,6 +101,12 @@ pub async fn prune_superseded(
             WHERE p.used_at <= $1 AND NOT (p.compatibility = $2 AND p.target = $3) LIMIT $4
             FOR UPDATE OF c SKIP LOCKED)",
     };
+    // What was compiled before anybody wrote down for whom counts as used now.
+    const KNOWN: &str = "
+        INSERT INTO component_platforms (compatibility, target, used_at)
+        SELECT DISTINCT compatibility, target, $1 FROM compiled_components c
+        WHERE NOT EXISTS (SELECT 1 FROM component_platforms p
+                          WHERE p.compatibility = c.compatibility AND p.target = c.target)";
     const FAILURES: &str = "
         DELETE FROM component_failures WHERE EXISTS (
             SELECT 1 FROM component_platforms p
@@ -108,7 +114,13 @@ pub async fn prune_superseded(
               AND p.used_at <= $1 AND NOT (p.compatibility = $2 AND p.target = $3))";
     const PLATFORMS: &str = "
         DELETE FROM component_platforms WHERE used_at <= $1 AND NOT (compatibility = $2 AND target = $3)";
-    let before = tx.now().await?.minus(unused);
+    let now = tx.now().await?;
+    on_tx!(tx, |conn| sqlx::query(KNOWN)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    let before = now.minus(unused);
     let statement = tx.sql(SQL);
     let removed = on_tx!(tx, |conn| sqlx::query(statement)
         .bind(before)

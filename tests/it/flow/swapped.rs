@@ -80,12 +80,12 @@ factory_cases! {
             row(&factory, Digest::of(&built::guest_bytes("offline"))).await,
         );
         let changes: [Change; 6] = [flip, swap, swap_whole, unsign, redescribe, sign_by_another];
-        for change in changes {
+        for (change, seed) in changes.into_iter().zip(2..) {
             let mut changed = honest.clone();
             change(&mut changed, &other, engine);
             store(&factory, engine, changed).await;
             // A process that has loaded nothing yet, and has no compiler.
-            let cold = factory.cold().await;
+            let cold = factory.cold_as(seed).await;
             let worker = cold.work();
             let message = cold.enqueue("ada", "chat", "echo hello").await;
             let held = cold

@@ -272,6 +272,18 @@ store_cases! {
         assert_eq!(test.number("SELECT count(*) FROM agent_profiles p JOIN artifacts a ON a.digest = p.engine_digest").await, 1);
     }
 
+    async fn code_that_nobody_wrote_down_for_whom_it_is_counts_as_used_when_it_is_first_seen(test) {
+        let (admission, ..) = upgraded(&test).await;
+        test.execute("DELETE FROM component_platforms").await;
+        let components = components(&admission);
+        steps(&components, &fenced(&test).await).await;
+        assert_eq!(test.number("SELECT count(*) FROM component_platforms").await, 2);
+        let old = "SELECT count(*) FROM compiled_components WHERE compatibility = 'the version before'";
+        test.advance(DAY - MOMENT).await;
+        steps(&components, &fenced(&test).await).await;
+        assert_eq!(test.number(old).await, 2);
+    }
+
     async fn a_leader_that_lost_the_lead_stores_no_code(test) {
         let (admission, ..) = upgraded(&test).await;
         let mut paused = candidate(test.db.clone(), &test.ids);
