@@ -8,8 +8,8 @@ use crate::control::{LocalControl, Policies};
 use crate::egress::{Egress, Lookup, SystemLookup};
 use crate::engine::{ArtifactSigner, Compiler, ComponentHost, HostError};
 use crate::hydration;
-use crate::leader::{self, Leadership};
-use crate::maintenance::{self, Maintenance};
+use crate::leader::{self, Leadership, SingletonLoop};
+use crate::maintenance::{self, ComponentPolicy, Components, Maintenance};
 use crate::outbox;
 use crate::queue;
 use crate::queue::Priority;
@@ -101,7 +101,7 @@ impl App {
         let fresh_for = Duration::from_millis(config.metrics.fresh_ms);
         let admission = Arc::new(admission);
         Ok(Self {
-            scrape: Arc::new(Scrape::new(db.clone(), fresh_for)),
+            scrape: Arc::new(Scrape::new(db.clone(), host.platform(), fresh_for)),
             db,
             ids,
             master_key: Arc::new(master_key),
@@ -155,7 +155,7 @@ impl App {
         let settings = Settings {
             worker_id: self.ids.worker()?,
             pool: crate::domain::Pool::default(),
-            slots: config.limits.engine_slots,
+            slots: self.host.capacity().engine_slots,
             claim_max: config.queue.claim_batch_size,
             delivery_slots: config.outbox.batch,
             claim_wait: CLAIM_WAIT,
@@ -213,7 +213,10 @@ impl App {
         let holder = self.ids.leader()?;
         let leadership = Leadership::new(self.db.clone(), SINGLETONS, holder, lease);
         let maintenance = Maintenance::new(maintenance_policy(&self.config), self.ids.clone());
-        Ok(leader::lead(leadership, vec![Arc::new(maintenance)], stop))
+        let admission = Arc::clone(&self.admission);
+        let components = Components::new(admission, component_policy(&self.config));
+        let loops: Vec<Arc<dyn SingletonLoop>> = vec![Arc::new(maintenance), Arc::new(components)];
+        Ok(leader::lead(leadership, loops, stop))
     }
 
     /// The page of `/metrics`; one for the process, since it bounds how often the queue is read.
@@ -244,6 +247,17 @@ fn maintenance_policy(config: &Config) -> maintenance::Policy {
         finished: Duration::from_millis(settings.finished_ms),
         queue: queue_policy(config),
         outbox: outbox_policy(config),
+    }
+}
+
+fn component_policy(config: &Config) -> ComponentPolicy {
+    let settings = &config.maintenance;
+    ComponentPolicy {
+        every: Duration::from_millis(settings.components_ms),
+        again_after: Duration::from_millis(settings.recompile_ms),
+        unused: Duration::from_millis(settings.superseded_code_ms),
+        unreferenced: Duration::from_millis(settings.unreferenced_ms),
+        batch: settings.batch,
     }
 }
 

@@ -3,6 +3,8 @@
 //! What waits in the queue is a fact of the database, not of a process, and is the same from every control plane. It is read at
 //! most once in a while, however often somebody scrapes, and of a bounded number of pools.
 
+use crate::artifacts;
+use crate::engine::Platform;
 use crate::queue::{self, QueueStats, Scope};
 use crate::store::{Db, StoreError};
 use crate::telemetry;
@@ -17,16 +19,18 @@ const POOLS_MAX: u32 = 64;
 #[derive(Debug)]
 pub struct Scrape {
     db: Db,
+    platform: Platform,
     fresh_for: Duration,
     read_at: Mutex<Option<Instant>>,
 }
 
 impl Scrape {
-    /// Of the process that has `db` open. Figures of the queue that are younger than `fresh_for` are not read again.
+    /// Of the process that has `db` open and compiles for `platform`. Figures of the queue that are younger than `fresh_for` are not read again.
     #[must_use]
-    pub const fn new(db: Db, fresh_for: Duration) -> Self {
+    pub const fn new(db: Db, platform: Platform, fresh_for: Duration) -> Self {
         Self {
             db,
+            platform,
             fresh_for,
             read_at: Mutex::const_new(None),
         }
@@ -48,7 +52,8 @@ impl Scrape {
     }
 
     async fn read(&self) -> Result<(), StoreError> {
-        let figures: Result<Vec<_>, StoreError> = self
+        let platform = self.platform.clone();
+        let read: Result<_, StoreError> = self
             .db
             .read(move |tx| {
                 Box::pin(async move {
@@ -57,13 +62,19 @@ impl Scrape {
                         let stats = queue::stats(tx, &Scope::Pool(pool.clone())).await?;
                         figures.push((pool, stats));
                     }
-                    Ok(figures)
+                    Ok((figures, artifacts::counts(tx, &platform).await?))
                 })
             })
             .await;
-        for (pool, stats) in figures? {
+        let (figures, components) = read?;
+        for (pool, stats) in figures {
             self.db.metrics().pool(pool.as_str(), &figures_of(&stats));
         }
+        self.db.metrics().components([
+            ("compiled", components.compiled),
+            ("failed", components.failed),
+            ("remaining", components.remaining()),
+        ]);
         Ok(())
     }
 }

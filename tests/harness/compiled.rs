@@ -9,6 +9,7 @@ use agent_factory::config::Limits;
 use agent_factory::domain::{Digest, Tool};
 use agent_factory::engine::{
     ArtifactSigner, CompiledCode, CompiledComponent, Compiler, ComponentKind, Described,
+    Description, compile_component,
 };
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -32,6 +33,7 @@ struct Header {
     component: Digest,
     compatibility: String,
     target: String,
+    kind: ComponentKind,
 }
 
 /// Signs what tests compile.
@@ -72,6 +74,19 @@ pub async fn compiled(kind: ComponentKind, bytes: &[u8]) -> Compiled {
     }
 }
 
+/// Compile `bytes` in this process, and keep nothing of it. Blocks; must not be called from an async task.
+///
+/// # Panics
+/// Where the component is not admitted.
+pub fn compile_here(kind: ComponentKind, bytes: &[u8]) -> Compiled {
+    let described = compile_component(kind, bytes, &Limits::default());
+    let described = described.expect("an admitted component");
+    Compiled {
+        tools: described.tools,
+        artifact: Arc::new(signer().sign(described.code)),
+    }
+}
+
 /// Answers of an older program are removed.
 fn place(program: &Path, kind: ComponentKind, digest: Digest) -> PathBuf {
     let metadata = fs::metadata(program).expect("the program");
@@ -94,6 +109,7 @@ fn keep(path: &Path, described: &Described) {
         component,
         compatibility,
         target,
+        description,
         bytes,
     } = &described.code;
     let header = Header {
@@ -101,6 +117,7 @@ fn keep(path: &Path, described: &Described) {
         component: *component,
         compatibility: compatibility.clone(),
         target: target.clone(),
+        kind: description.kind,
     };
     let mut kept = serde_json::to_vec(&header).expect("JSON");
     kept.push(b'\n');
@@ -118,12 +135,14 @@ fn parse(kept: &[u8]) -> Described {
         component,
         compatibility,
         target,
+        kind,
     } = serde_json::from_slice(header).expect("a header");
     let bytes = code[1..].to_vec();
     let code = CompiledCode {
         component,
         compatibility,
         target,
+        description: Description::of(kind, &tools),
         bytes,
     };
     Described { tools, code }

@@ -64,9 +64,14 @@ impl Factory {
 
     /// Another process on the same database: nothing is cached in it, and it has no program to compile with.
     pub async fn cold(&self) -> Self {
+        self.cold_as(2).await
+    }
+
+    /// The same, with ids of its own.
+    pub async fn cold_as(&self, seed: u64) -> Self {
         let config = self.app.config().clone();
         let none = "/nonexistent/agent-factory".into();
-        let app = App::open(config, ClockSource::Test, Ids::seeded(2), none);
+        let app = App::open(config, ClockSource::Test, Ids::seeded(seed), none);
         Self {
             app: app.await.expect("a factory"),
             remote: None,

@@ -64,7 +64,7 @@ const MAY_USE: [(&str, &[&str]); 26] = [
             "workspace",
         ],
     ),
-    ("scrape", &["queue", "store"]),
+    ("scrape", &["artifacts", "engine", "queue", "store"]),
     // Enqueue only: a webhook reaches no engine and no reply.
     ("ingress", &["identity", "queue", "store"]),
     // No store: a worker has no database.
@@ -88,7 +88,15 @@ const MAY_USE: [(&str, &[&str]); 26] = [
     ),
     (
         "maintenance",
-        &["hydration", "leader", "outbox", "queue", "state"],
+        &[
+            "artifacts",
+            "engine",
+            "hydration",
+            "leader",
+            "outbox",
+            "queue",
+            "state",
+        ],
     ),
     // What it leads, it does not know.
     ("leader", &["store"]),

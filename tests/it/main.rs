@@ -7,6 +7,7 @@ mod crash;
 mod deployment;
 mod engine;
 mod flow;
+mod fuzzing;
 mod history;
 mod identity;
 mod languages;

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{self, Noise};
 use crate::guests;
+use crate::languages;
 use crate::postgres::Postgres;
 use crate::setup;
 use crate::workspace::Workspace;
@@ -18,6 +19,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     setup::require_target()?;
     guests::build(workspace, Noise::Progress)?;
     guests::place_in_skill_folders(workspace)?;
+    if arguments.first().is_some_and(|name| name == "wasm") {
+        languages::build(workspace)?;
+    }
     let mut build = cargo::command(&workspace.root);
     build.args(["build", "--workspace", "--release"]);
     build.args(["--bin", "agent-factory", "--bin", "bench"]);

@@ -1,4 +1,4 @@
-//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | model-double | bench | lint`.
+//! The commands of the README: `cargo xtask setup | guests | dev | test | telegram-double | model-double | bench | fuzz | lint`.
 //!
 //! They only drive cargo and rustup, so that everything they do can be done by hand, and they
 //! print on stderr, so that stdout belongs to the program that is started.
@@ -9,6 +9,7 @@ mod cargo;
 mod cluster;
 mod dev;
 mod double;
+mod fuzz;
 mod guests;
 mod languages;
 mod lint;
@@ -143,9 +144,10 @@ Examples:
   cargo xtask bench boot --starts 50     a worker's start until its first claim, and its memory
   cargo xtask bench queue --peers        the queue, beside graphile-worker and pg-boss
   cargo xtask bench queue --case backlog --full
+  cargo xtask bench wasm                 a tool call, beside wasmtime alone, Node and Python
   cargo xtask bench turn > turn.jsonl    figures to keep")]
     Bench {
-        /// `turn`, `boot` or `queue`, and its options.
+        /// `turn`, `boot`, `queue` or `wasm`, and its options.
         #[arg(
             value_name = "ARGS",
             required = true,
@@ -153,6 +155,23 @@ Examples:
             allow_hyphen_values = true
         )]
         arguments: Vec<String>,
+    },
+
+    /// Runs libFuzzer on what strangers' bytes reach first: a bounded time for each target.
+    ///
+    /// The targets are manifest, egress, redaction and admission (`tests/fuzz`). Needs a C++ compiler, and no nightly toolchain.
+    /// What is found is kept in `<target folder>/fuzz`, and gone on with the next time.
+    #[command(after_help = "\
+Examples:
+  cargo xtask fuzz                          every target, a minute each
+  cargo xtask fuzz --seconds 600 redaction  one, for ten minutes")]
+    Fuzz {
+        /// How long each target runs, seconds.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        seconds: u32,
+        /// Which; all where none is named.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
     },
 
     /// Checks formatting, clippy, documentation and dependencies; changes nothing.
@@ -192,6 +211,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::ModelDouble { arguments } => {
             double::exec(&workspace, "model-double", &arguments)?;
         }
+        Command::Fuzz { seconds, targets } => return fuzz::run(&workspace, seconds, &targets),
         Command::Lint => return lint::run(&workspace),
     }
     Ok(ExitCode::SUCCESS)

@@ -8,6 +8,7 @@ mod agents;
 mod batches;
 mod caller;
 mod cancels;
+mod components;
 mod conversations;
 mod dead_letters;
 mod document;

@@ -2,9 +2,9 @@
 
 use super::lane::{self, Lane};
 use super::{
-    Api, ApiError, Json, agents, batches, cancels, conversations, dead_letters, document,
-    documents, engines, headers, health, listing, messages, pauses, progress, secrets, skills,
-    stats, tenants, tokens, whoami, worker,
+    Api, ApiError, Json, agents, batches, cancels, components, conversations, dead_letters,
+    document, documents, engines, headers, health, listing, messages, pauses, progress, secrets,
+    skills, stats, tenants, tokens, whoami, worker,
 };
 use crate::telemetry::{Observer, Operations, observe};
 use axum::extract::DefaultBodyLimit;
@@ -72,6 +72,7 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(conversations::routes())
         .merge(secrets::routes())
         .merge(stats::routes())
+        .merge(components::routes())
         .merge(dead_letters::routes())
         .merge(pauses::routes())
         .merge(whoami::routes())

@@ -1,8 +1,11 @@
 //! Admission: a component is checked, described and compiled once, before any worker sees it.
 
-use super::{CompiledRow, compiled, put, put_compiled};
+use super::rebuild::{Missing, compiled_now, use_platform};
+use super::{CompiledRow, bytes, compiled, put, tools_of};
 use crate::domain::{Digest, Tool};
-use crate::engine::{ArtifactSigner, CompileError, Compiler, ComponentKind, Platform};
+use crate::engine::{
+    ArtifactSigner, CompileError, Compiler, ComponentKind, Described, Description, Platform,
+};
 use crate::store::{Db, StoreError};
 
 /// A component that was not admitted.
@@ -14,6 +17,35 @@ pub enum AdmitError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A component that is stored and was not compiled again.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// It does not compile for this platform.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// It was cleared away.
+    #[error("the component is not stored any more")]
+    Gone,
+    /// Its bytes are others.
+    #[error("the stored bytes are not those that were uploaded; upload the component again")]
+    Changed,
+    /// It says something else of itself than before.
+    #[error("the component lists other tools than when it was uploaded; upload it again")]
+    OtherTools,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<AdmitError> for RebuildError {
+    fn from(error: AdmitError) -> Self {
+        match error {
+            AdmitError::Compile(error) => Self::Compile(error),
+            AdmitError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// Admits components: compiles each for one platform, and signs what came of it.
@@ -62,7 +94,9 @@ impl Admission {
     /// One clear sentence where it is not a component of its kind; else the database.
     pub async fn admit(&self, kind: ComponentKind, bytes: Vec<u8>) -> Result<Admitted, AdmitError> {
         let digest = Digest::of(&bytes);
-        if let Some(tools) = self.known(kind, digest).await? {
+        if let Some(tools) = self.known(kind, digest).await?
+            && self.brought_again(digest).await?
+        {
             return Ok(Admitted {
                 digest,
                 kind,
@@ -71,20 +105,16 @@ impl Admission {
             });
         }
         let described = self.compiler.compile(kind, &bytes).await?;
-        let artifact = self.signer.sign(described.code);
-        let row = CompiledRow {
-            kind: kind.to_string(),
-            tools: serde_json::to_string(&described.tools).map_err(StoreError::corrupt("tools"))?,
-            signature: artifact.signature.to_vec(),
-            bytes: artifact.bytes,
-        };
+        let tools = described.tools.clone();
+        let row = self.signed(kind, described)?;
         let platform = self.platform.clone();
         self.db
             .write(move |tx| {
                 Box::pin(async move {
                     let now = tx.now().await?;
                     put(tx, now, &bytes).await?;
-                    put_compiled(tx, now, digest, &platform, &row).await
+                    use_platform(tx, &platform).await?;
+                    compiled_now(tx, digest, &platform, &row).await
                 })
             })
             .await
@@ -92,8 +122,75 @@ impl Admission {
         Ok(Admitted {
             digest,
             kind,
-            tools: described.tools,
+            tools,
             compiled_now: true,
+        })
+    }
+
+    /// What code is compiled for here.
+    #[must_use]
+    pub const fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Compile what is stored under a digest for this platform, as it was when it was brought; none where that is done
+    /// already. Stores nothing.
+    ///
+    /// # Errors
+    /// Where it does not compile any more, or is not what it was; else the database.
+    pub async fn rebuild(&self, missing: &Missing) -> Result<Option<CompiledRow>, RebuildError> {
+        let (digest, kind) = (missing.digest, missing.kind);
+        if self.known(kind, digest).await?.is_some() {
+            return Ok(None);
+        }
+        let stored: Result<_, StoreError> = self
+            .db
+            .read(move |tx| {
+                Box::pin(async move { Ok((bytes(tx, digest).await?, tools_of(tx, digest).await?)) })
+            })
+            .await;
+        let (bytes, known) = stored?;
+        let bytes = bytes.ok_or(RebuildError::Gone)?;
+        if Digest::of(&bytes) != digest {
+            return Err(RebuildError::Changed);
+        }
+        let described = self.compiler.compile(kind, &bytes).await?;
+        if known.is_some_and(|known| known != described.tools) {
+            return Err(RebuildError::OtherTools);
+        }
+        Ok(Some(self.signed(kind, described)?))
+    }
+
+    async fn brought_again(&self, digest: Digest) -> Result<bool, StoreError> {
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let now = tx.now().await?;
+                    super::brought_again(tx, now, digest).await
+                })
+            })
+            .await
+    }
+
+    /// What the compiler made, vouched for.
+    fn signed(&self, kind: ComponentKind, described: Described) -> Result<CompiledRow, AdmitError> {
+        let Platform {
+            compatibility,
+            target,
+        } = &self.platform;
+        // The program was replaced on disk while this process runs: what its new version makes is not for this one.
+        if described.code.compatibility != *compatibility || described.code.target != *target {
+            let why = "it is of another version than this process; restart this process";
+            return Err(CompileError::Unavailable(why.to_owned()).into());
+        }
+        let artifact = self.signer.sign(described.code);
+        let tools = serde_json::to_string(&described.tools);
+        Ok(CompiledRow {
+            kind: kind.to_string(),
+            tools: tools.map_err(StoreError::corrupt("tools"))?,
+            description: artifact.description.to_string(),
+            signature: artifact.signature.to_vec(),
+            bytes: artifact.bytes,
         })
     }
 
@@ -132,10 +229,15 @@ impl Admission {
         let Some(row) = row.filter(|row| row.kind == kind.to_string()) else {
             return Ok(None);
         };
-        let tools = serde_json::from_str(&row.tools).map_err(StoreError::corrupt("tools"))?;
+        let tools: Vec<Tool> =
+            serde_json::from_str(&row.tools).map_err(StoreError::corrupt("tools"))?;
         let Some(artifact) = row.artifact(digest, &self.platform) else {
             return Ok(None);
         };
+        // What stands beside the code is what is signed of it.
+        if artifact.description != Description::of(kind, &tools) {
+            return Ok(None);
+        }
         Ok(self
             .signer
             .verifier()

@@ -1,4 +1,5 @@
 use super::agents::{AgentCommand, BotCommand, SecretCommand};
+use super::components::ComponentCommand;
 use super::conversations::ConversationCommand;
 use super::dead_letters::DeadLetterCommand;
 use super::logging::{LogFormat, Reader};
@@ -45,6 +46,9 @@ pub(super) enum Command {
     /// Make, pause and bound tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// See how far components are compiled after an upgrade.
+    #[command(subcommand)]
+    Component(ComponentCommand),
     /// See how much there is to do; tell a worker to end.
     #[command(subcommand)]
     Queue(QueueCommand),

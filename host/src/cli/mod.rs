@@ -4,6 +4,7 @@ mod agents;
 mod arguments;
 mod chat;
 mod client;
+mod components;
 mod config;
 mod conversations;
 mod dead_letters;
@@ -68,6 +69,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Token(command) => ask(arguments.log, tokens::run(command))?,
         Command::Tenant(command) => ask(arguments.log, tenants::tenant(command))?,
+        Command::Component(command) => ask(arguments.log, components::component(command))?,
         Command::Queue(command) => ask(arguments.log, queue::queue(command))?,
         Command::Message(command) => ask(arguments.log, messages::message(command))?,
         Command::DeadLetter(command) => ask(arguments.log, dead_letters::dead_letter(command))?,

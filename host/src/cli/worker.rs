@@ -112,7 +112,7 @@ pub(super) async fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
     let settings = Settings {
         worker_id: joined.worker_id,
         pool: joined.pool,
-        slots: config.limits.engine_slots,
+        slots: host.capacity().engine_slots,
         claim_max: config.queue.claim_batch_size,
         delivery_slots: config.outbox.batch,
         claim_wait: millis(config.worker.claim_wait_ms),
@@ -125,6 +125,8 @@ pub(super) async fn run(arguments: &ConfigArguments) -> anyhow::Result<()> {
         pool = %settings.pool,
         control = %addresses,
         slots = settings.slots,
+        tool_slots = host.capacity().tool_slots,
+        pagemap_scan = host.capacity().pagemap_scan,
         cache.folder = shown,
         cache.bytes = cache.bytes(),
         "the worker claims"

@@ -20,7 +20,7 @@ use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
     Pool, TraceId, WorkerId,
 };
-use crate::engine::{CompiledComponent, Platform};
+use crate::engine::{CompiledComponent, Platform, Seal};
 use crate::hydration::{Bundle, Snapshot};
 pub use crate::outbox::LaneLease;
 pub use crate::reply::Sent;
@@ -175,8 +175,8 @@ pub trait ControlPlane: Send + Sync + 'static {
 /// A part of a compiled component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentPart {
-    /// Over the whole, with what it is and for whom.
-    pub signature: [u8; 64],
+    /// Over the whole, with what it is and what it is for.
+    pub seal: Seal,
     /// The size of the whole, bytes.
     pub size: u64,
     /// Some of the code; empty behind its end.

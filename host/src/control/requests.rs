@@ -18,6 +18,9 @@ pub const LEASE_HEADER: &str = "agent-factory-lease";
 /// Carries the Ed25519 signature over the whole artifact and what it is for; hex.
 pub const SIGNATURE_HEADER: &str = "agent-factory-signature";
 
+/// Carries the kind of an artifact and a digest of its tools, which are under its signature.
+pub const DESCRIPTION_HEADER: &str = "agent-factory-description";
+
 /// A worker makes itself known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -16,7 +16,8 @@ pub(super) fn literal(url: &Url) -> Option<IpAddr> {
 /// Whether anybody on the Internet can have this address: not loopback, private, link-local (where clouds
 /// serve metadata), shared (carrier NAT), multicast, unspecified, reserved or for documentation. An IPv6
 /// address that carries an IPv4 one is judged by both.
-pub(super) fn is_public(address: IpAddr) -> bool {
+#[must_use]
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

@@ -14,12 +14,13 @@ mod answer;
 mod redact;
 mod resolve;
 
+pub use address::is_public;
 pub use answer::Answer;
 pub use redact::Redactor;
 pub use resolve::{Lookup, SystemLookup};
 
 use crate::config;
-use address::{is_public, literal};
+use address::literal;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};

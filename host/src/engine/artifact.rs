@@ -3,11 +3,12 @@
 //! Compiled code runs as it is, outside of any sandbox's protection. So the control plane signs
 //! what its compiler made, and a worker, which holds no key to sign with, runs nothing else.
 
+use super::description::Description;
 use crate::domain::Digest;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 /// Separates these signatures from any other use of the key.
-const DOMAIN: &[u8] = b"agent-factory compiled component 1\0";
+const DOMAIN: &[u8] = b"agent-factory compiled component 2\0";
 
 /// What compiled code runs on: one configuration of wasmtime, one kind of machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct CompiledCode {
     pub compatibility: String,
     /// The target it is compiled for.
     pub target: String,
+    /// Its kind and its tools.
+    pub description: Description,
     /// The code.
     pub bytes: Vec<u8>,
 }
@@ -40,10 +43,32 @@ pub struct CompiledComponent {
     pub compatibility: String,
     /// The target it is compiled for.
     pub target: String,
+    /// Its kind and its tools.
+    pub description: Description,
     /// Ed25519, over all the other fields.
     pub signature: [u8; 64],
     /// The code.
     pub bytes: Vec<u8>,
+}
+
+/// What travels with the code: what it is said to be, and the signature over that and all else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// Its kind and its tools.
+    pub description: Description,
+    /// Ed25519.
+    pub signature: [u8; 64],
+}
+
+impl CompiledComponent {
+    /// What travels with its code.
+    #[must_use]
+    pub const fn seal(&self) -> Seal {
+        Seal {
+            description: self.description,
+            signature: self.signature,
+        }
+    }
 }
 
 /// An artifact whose signature does not hold.
@@ -81,14 +106,16 @@ impl ArtifactSigner {
             component,
             compatibility,
             target,
+            description,
             bytes,
         } = code;
-        let message = message(component, &compatibility, &target, &bytes);
+        let message = message(component, &compatibility, &target, description, &bytes);
         CompiledComponent {
             component,
             signature: self.0.sign(&message).to_bytes(),
             compatibility,
             target,
+            description,
             bytes,
         }
     }
@@ -134,6 +161,7 @@ impl ArtifactVerifier {
             artifact.component,
             &artifact.compatibility,
             &artifact.target,
+            artifact.description,
             &artifact.bytes,
         );
         self.0
@@ -155,16 +183,24 @@ impl<'a> Verified<'a> {
     }
 }
 
-fn message(component: Digest, compatibility: &str, target: &str, code: &[u8]) -> Vec<u8> {
-    let component = component.to_string();
+fn message(
+    component: Digest,
+    compatibility: &str,
+    target: &str,
+    description: Description,
+    code: &[u8],
+) -> Vec<u8> {
+    let (component, description) = (component.to_string(), description.to_string());
     let code = Digest::of(code).to_string();
-    let fields = Digest::of_texts([component.as_str(), compatibility, target, &code]);
+    let fields = [&component, compatibility, target, &description, &code];
+    let fields = Digest::of_texts(fields);
     [DOMAIN, fields.as_bytes()].concat()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ComponentKind;
 
     fn signed() -> (ArtifactSigner, CompiledComponent) {
         let signer = ArtifactSigner::from_seed([7; 32]);
@@ -172,6 +208,7 @@ mod tests {
             component: Digest::of(b"component"),
             compatibility: "compatibility".to_owned(),
             target: "target".to_owned(),
+            description: Description::of(ComponentKind::Skill, &[]),
             bytes: b"compiled code".to_vec(),
         });
         (signer, artifact)
@@ -196,6 +233,9 @@ mod tests {
         other.component = Digest::of(b"another component");
         let error = trust.verify(&other).unwrap_err();
         assert!(error.to_string().contains(&other.component.to_string()));
+        let mut described = artifact.clone();
+        described.description = Description::of(ComponentKind::Engine, &[]);
+        assert!(trust.verify(&described).is_err(), "another kind");
         let mut moved = artifact.clone();
         moved.compatibility = "compatibilityt".to_owned();
         moved.target = "arget".to_owned();

@@ -2,6 +2,7 @@
 
 use super::artifact::CompiledCode;
 use super::compile::{CompileError, ComponentKind, Described, compile_component};
+use super::description::Description;
 use super::runtime::MEMORIES;
 use crate::config::Limits;
 use crate::domain::{Digest, Tool};
@@ -33,8 +34,9 @@ enum Header {
 }
 
 /// An answer that is none.
-#[derive(Debug)]
-pub(super) struct FrameError;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an answer of the compiler's process")]
+pub struct FrameError;
 
 /// What the `compile-component` subcommand does: give away what the process does not need, read a
 /// component from standard input, and write what became of it to standard output.
@@ -124,8 +126,14 @@ pub(super) const fn answer_bytes(limits: &Limits) -> u64 {
         .saturating_add(2 * HEADER_BYTES)
 }
 
-/// Read an answer back.
-pub(super) fn parse_answer(answer: &[u8]) -> Result<Result<Described, CompileError>, FrameError> {
+/// Read an answer back. It may be anything: a component may have taken its compiler over.
+///
+/// # Errors
+/// Where it is none.
+pub fn parse_answer(
+    kind: ComponentKind,
+    answer: &[u8],
+) -> Result<Result<Described, CompileError>, FrameError> {
     let (length, rest) = answer.split_first_chunk::<8>().ok_or(FrameError)?;
     let length = u64::from_be_bytes(*length);
     if length > HEADER_BYTES {
@@ -149,6 +157,7 @@ pub(super) fn parse_answer(answer: &[u8]) -> Result<Result<Described, CompileErr
                 component,
                 compatibility,
                 target,
+                description: Description::of(kind, &tools),
                 bytes: code.to_vec(),
             };
             Ok(Ok(Described { tools, code }))

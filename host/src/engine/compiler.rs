@@ -43,7 +43,7 @@ impl Compiler {
         let child = self.spawn(kind)?;
         let wall = Duration::from_millis(self.limits.compile_ms);
         // A child that is dropped is killed.
-        let described = tokio::time::timeout(wall, self.converse(child, bytes))
+        let described = tokio::time::timeout(wall, self.converse(child, kind, bytes))
             .await
             .map_err(|_| CompileError::TimedOut(self.limits.compile_ms))??;
         if described.code.component != Digest::of(bytes) {
@@ -70,7 +70,12 @@ impl Compiler {
             .map_err(|error| unavailable(&error))
     }
 
-    async fn converse(&self, mut child: Child, bytes: &[u8]) -> Result<Described, CompileError> {
+    async fn converse(
+        &self,
+        mut child: Child,
+        kind: ComponentKind,
+        bytes: &[u8],
+    ) -> Result<Described, CompileError> {
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -89,7 +94,7 @@ impl Compiler {
             .wait()
             .await
             .map_err(|error| CompileError::Unavailable(error.to_string()))?;
-        match compile_child::parse_answer(&answer) {
+        match compile_child::parse_answer(kind, &answer) {
             Ok(answer) => answer,
             Err(FrameError) => Err(self.crashed(ending(status, &last_words))),
         }

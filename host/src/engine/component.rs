@@ -2,8 +2,10 @@
 
 use super::artifact::CompiledComponent;
 use super::bindings::v0_1::{EnginePre, SkillPre};
+use super::compile::ComponentKind;
+use super::description::Description;
 use super::state::CallState;
-use crate::domain::Digest;
+use crate::domain::{Digest, Tool};
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ pub struct SkillComponent(Arc<Linked<SkillPre<CallState>>>);
 
 struct Linked<P> {
     digest: Digest,
+    description: Description,
     code_bytes: u64,
     pre: P,
 }
@@ -27,6 +30,7 @@ macro_rules! component {
             pub(super) fn new(artifact: &CompiledComponent, pre: $pre<CallState>) -> Self {
                 Self(Arc::new(Linked {
                     digest: artifact.component,
+                    description: artifact.description,
                     code_bytes: u64::try_from(artifact.bytes.len()).unwrap_or(u64::MAX),
                     pre,
                 }))
@@ -60,3 +64,11 @@ macro_rules! component {
 
 component!(EngineComponent, EnginePre);
 component!(SkillComponent, SkillPre);
+
+impl SkillComponent {
+    /// Whether these are the tools that it was admitted with, as its signature says.
+    #[must_use]
+    pub fn offers(&self, tools: &[Tool]) -> bool {
+        self.0.description == Description::of(ComponentKind::Skill, tools)
+    }
+}

@@ -6,9 +6,11 @@ use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::cache::ComponentCache;
 use super::call::{self, Budget, CallFailure, RunTurn};
 use super::capabilities::{engine_linker, skill_linker};
+use super::capacity::Capacity;
+use super::compile::ComponentKind;
 use super::component::{EngineComponent, SkillComponent};
 use super::dispatcher::Scope;
-use super::runtime::{self, HostError, Purpose};
+use super::runtime::{self, HostError};
 use super::schema::{self, Schema};
 use super::session::Session;
 use super::state::CallState;
@@ -37,6 +39,7 @@ pub struct ComponentHost(Arc<Inner>);
 struct Inner {
     engine: Engine,
     compatibility: String,
+    capacity: Capacity,
     trust: ArtifactVerifier,
     limits: Arc<Limits>,
     egress: Egress,
@@ -84,13 +87,20 @@ impl ComponentHost {
     /// # Errors
     /// Where the machine does not give the address space that the limits ask for, or no thread.
     pub fn new(limits: Limits, trust: ArtifactVerifier, egress: Egress) -> Result<Self, HostError> {
-        let engine = runtime::engine(Purpose::Run, &limits)?;
+        let (engine, capacity) = runtime::running_engine(&limits)?;
+        tell(&limits, capacity);
+        let limits = Limits {
+            engine_slots: capacity.engine_slots,
+            tool_slots: capacity.tool_slots,
+            ..limits
+        };
         let slots = |count: u32| {
             let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
             Semaphore::new(count.min(Semaphore::MAX_PERMITS))
         };
         Ok(Self(Arc::new(Inner {
             compatibility: runtime::compatibility(&engine),
+            capacity,
             trust,
             egress,
             engine_linker: engine_linker(&engine)?,
@@ -106,6 +116,12 @@ impl ComponentHost {
             limits: Arc::new(limits),
             engine,
         })))
+    }
+
+    /// How many calls this machine has room for.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        self.0.capacity
     }
 
     /// What artifacts must be compiled for to run here.
@@ -135,7 +151,12 @@ impl ComponentHost {
             return Ok(cached);
         }
         let loaded = self
-            .link(artifact, |inner| &inner.engine_linker, EnginePre::new)
+            .link(
+                ComponentKind::Engine,
+                artifact,
+                |inner| &inner.engine_linker,
+                EnginePre::new,
+            )
             .await?;
         let component = EngineComponent::new(artifact, loaded);
         self.0.components.keep_engine(component.clone());
@@ -154,7 +175,12 @@ impl ComponentHost {
             return Ok(cached);
         }
         let loaded = self
-            .link(artifact, |inner| &inner.skill_linker, SkillPre::new)
+            .link(
+                ComponentKind::Skill,
+                artifact,
+                |inner| &inner.skill_linker,
+                SkillPre::new,
+            )
             .await?;
         let component = SkillComponent::new(artifact, loaded);
         self.0.components.keep_skill(component.clone());
@@ -177,6 +203,7 @@ impl ComponentHost {
     /// megabytes takes longer than others should wait.
     async fn link<P: Send + 'static>(
         &self,
+        kind: ComponentKind,
         artifact: &Arc<CompiledComponent>,
         linker: fn(&Inner) -> &Linker<CallState>,
         typed: fn(InstancePre<CallState>) -> wasmtime::Result<P>,
@@ -193,6 +220,12 @@ impl ComponentHost {
                     theirs: artifact.compatibility.clone(),
                     ours: inner.compatibility.clone(),
                 });
+            }
+            let admitted = artifact.description.kind;
+            if admitted != kind {
+                return Err(unusable(format!(
+                    "it was admitted as {admitted}, not as {kind}"
+                )));
             }
             let loaded = deserialize::component(&inner.engine, &verified);
             loaded
@@ -263,6 +296,10 @@ impl ComponentHost {
         &self.0.engine
     }
 
+    pub(super) fn limits(&self) -> Arc<Limits> {
+        Arc::clone(&self.0.limits)
+    }
+
     /// The way out for requests.
     pub(super) fn egress(&self) -> &Egress {
         &self.0.egress
@@ -274,12 +311,20 @@ impl ComponentHost {
     }
 
     /// Check a tool's arguments against its schema, which is compiled once. On a thread for blocking
-    /// work, a few at a time.
+    /// work, a few at a time, but for what is done sooner than handed over.
     pub(super) async fn check_arguments(
         &self,
         schema: &str,
         arguments: &str,
     ) -> Result<(), ToolError> {
+        let digest = Digest::of(schema.as_bytes());
+        if let Some(compiled) = self.0.schemas.get(&digest)
+            && compiled.is_quick(arguments)
+        {
+            return compiled
+                .check(arguments)
+                .map_err(ToolError::InvalidArguments);
+        }
         let broken = || ToolError::Failed("the arguments could not be checked".to_owned());
         let (schema, arguments) = (schema.to_owned(), arguments.to_owned());
         let permit = Arc::clone(&self.0.checks)
@@ -290,7 +335,7 @@ impl ComponentHost {
         let checking = tokio::task::spawn_blocking(move || {
             // Given back when the work ends, even if nobody waits for it any more.
             let _permit = permit;
-            let compiled = inner.schema(&schema)?;
+            let compiled = inner.schema(digest, &schema)?;
             compiled
                 .check(&arguments)
                 .map_err(ToolError::InvalidArguments)
@@ -300,8 +345,7 @@ impl ComponentHost {
 }
 
 impl Inner {
-    fn schema(&self, text: &str) -> Result<Arc<Schema>, ToolError> {
-        let digest = Digest::of(text.as_bytes());
+    fn schema(&self, digest: Digest, text: &str) -> Result<Arc<Schema>, ToolError> {
         if let Some(cached) = self.schemas.get(&digest) {
             return Ok(cached);
         }
@@ -311,6 +355,37 @@ impl Inner {
         let compiled = Arc::new(compiled);
         self.schemas.insert(digest, Arc::clone(&compiled));
         Ok(compiled)
+    }
+}
+
+/// Say once what calls have, and what they have to do without.
+fn tell(limits: &Limits, capacity: Capacity) {
+    let Capacity {
+        engine_slots,
+        tool_slots,
+        reserved_bytes,
+        pagemap_scan,
+    } = capacity;
+    tracing::info!(
+        engine_slots,
+        tool_slots,
+        reserved_bytes,
+        pagemap_scan,
+        "the WebAssembly host is ready"
+    );
+    if (engine_slots, tool_slots) != (limits.engine_slots, limits.tool_slots) {
+        tracing::warn!(
+            engine_slots,
+            tool_slots,
+            asked.engine_slots = limits.engine_slots,
+            asked.tool_slots = limits.tool_slots,
+            "this machine gives less address space than limits.engine_slots and limits.tool_slots ask for; fewer calls run at once"
+        );
+    }
+    if !pagemap_scan {
+        tracing::warn!(
+            "the kernel does not tell which pages a call touched (PAGEMAP_SCAN, Linux 6.7); each call takes longer to begin"
+        );
     }
 }
 

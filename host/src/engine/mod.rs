@@ -26,10 +26,12 @@ mod bindings;
 mod cache;
 mod call;
 mod capabilities;
+mod capacity;
 mod compile;
 mod compile_child;
 mod compiler;
 mod component;
+mod description;
 mod deserialize;
 mod dispatcher;
 mod history;
@@ -49,21 +51,25 @@ mod state;
 mod stdio;
 mod stop;
 mod text;
+mod tool_session;
 mod tools;
 mod trap;
 mod turn;
 
 pub use crate::domain::{Grants, Reply};
 pub use artifact::{
-    ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Platform,
+    ArtifactSigner, ArtifactVerifier, CompiledCode, CompiledComponent, NotAKey, Platform, Seal,
     Untrusted, Verified,
 };
-pub use compile::{CompileError, ComponentKind, Described, compile_component};
-pub use compile_child::compile_child_main;
+pub use capacity::Capacity;
+pub use compile::{CompileError, ComponentKind, Described, compile_component, inspect_component};
+pub use compile_child::{FrameError, compile_child_main, parse_answer as parse_compiler_answer};
 pub use compiler::Compiler;
 pub use component::{EngineComponent, SkillComponent};
+pub use description::{Description, NotADescription};
 pub use host::{ComponentHost, LoadError};
 pub use lookups::{LookupError, Lookups};
 pub use models::{Credential, TurnModel};
 pub use runtime::HostError;
+pub use tool_session::ToolSession;
 pub use turn::{Overlay, TurnEnd, TurnFailure, TurnInput, TurnSkill};

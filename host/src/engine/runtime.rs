@@ -1,9 +1,10 @@
 //! The one place that configures wasmtime.
 //!
 //! Whatever compiles a component and whatever runs one must agree on every setting that shapes
-//! machine code, or artifacts would be refused; so there is one constructor, and the two ways it is
-//! used differ in how memory is allocated only.
+//! machine code, or artifacts would be refused; so there is one configuration, and the two engines that
+//! are made of it differ in how memory is allocated only.
 
+use super::capacity::Capacity;
 use crate::config::Limits;
 use sha2::{Digest as _, Sha256};
 use std::hash::{Hash as _, Hasher};
@@ -22,21 +23,23 @@ pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Memory of a slot that stays resident between calls; more bought nothing when measured.
 const KEEP_RESIDENT: usize = 1 << 20;
 
-/// What an engine is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Run calls: slots set aside ahead of time.
-    Run,
-    /// Compile, and describe once: memory taken as it is needed.
-    Compile,
-}
-
 /// The runtime could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The machine or the limits do not allow it.
     #[error("could not set up the WebAssembly runtime: {0}")]
     Runtime(String),
+    /// The machine has no room for a single call.
+    #[error(
+        "this machine gives no address space for a single turn and tool call ({reserved_bytes} bytes are reserved for them, and \
+         not used): lift the limit on the process's address space (ulimit -v), or run on a machine of 64 bits; {why}"
+    )]
+    AddressSpace {
+        /// What was asked for.
+        reserved_bytes: u64,
+        /// In the system's words.
+        why: String,
+    },
     /// No thread for the clock.
     #[error("could not start the runtime's clock thread")]
     Thread(#[source] std::io::Error),
@@ -48,11 +51,30 @@ impl From<wasmtime::Error> for HostError {
     }
 }
 
-/// An engine for `purpose`, its clock running for as long as the engine lives.
-pub(super) fn engine(purpose: Purpose, limits: &Limits) -> Result<Engine, HostError> {
-    let engine = Engine::new(&config(purpose, limits)?)?;
+/// An engine that compiles, its clock running for as long as the engine lives.
+pub(super) fn compiling_engine() -> Result<Engine, HostError> {
+    let engine = Engine::new(&config()?)?;
     start_clock(&engine)?;
     Ok(engine)
+}
+
+/// An engine that runs calls, as many as the limits ask for or the machine has room for, and how many that is. Its clock runs for as
+/// long as the engine lives.
+pub(super) fn running_engine(limits: &Limits) -> Result<(Engine, Capacity), HostError> {
+    let scan = PoolingAllocationConfig::is_pagemap_scan_available();
+    let asked = Capacity::asked(limits, MEMORIES, scan);
+    let fitted = asked.fit(MEMORIES, |capacity| {
+        let mut config = config()?;
+        let pool = pool(limits, capacity)?;
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        Engine::new(&config).map_err(HostError::from)
+    });
+    let (engine, capacity) = fitted.map_err(|(error, capacity)| HostError::AddressSpace {
+        reserved_bytes: capacity.reserved_bytes,
+        why: error.to_string(),
+    })?;
+    start_clock(&engine)?;
+    Ok((engine, capacity))
 }
 
 /// The target that artifacts are compiled for: the baseline of the architecture, so that an
@@ -75,8 +97,11 @@ pub(super) fn target_name() -> String {
     )
 }
 
-/// A digest of every setting that shapes compiled code, and of wasmtime's own version: artifacts
-/// of another compatibility are refused.
+/// Grows when what is signed with compiled code does: workers of before have artifacts of their own then.
+const SEAL_VERSION: u32 = 2;
+
+/// A digest of every setting that shapes compiled code, of wasmtime's own version, and of what is signed with the code:
+/// artifacts of another compatibility are refused.
 pub(super) fn compatibility(engine: &Engine) -> String {
     struct Hash256(Sha256);
     impl Hasher for Hash256 {
@@ -88,11 +113,13 @@ pub(super) fn compatibility(engine: &Engine) -> String {
         }
     }
     let mut hasher = Hash256(Sha256::new());
+    SEAL_VERSION.hash(&mut hasher);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     hex::encode(hasher.0.finalize())
 }
 
-fn config(purpose: Purpose, limits: &Limits) -> Result<Config, HostError> {
+/// Every setting that shapes code: whatever compiles and whatever runs has these.
+fn config() -> Result<Config, HostError> {
     let mut config = Config::new();
     if let Some(target) = pinned_target() {
         config.target(target)?;
@@ -103,19 +130,16 @@ fn config(purpose: Purpose, limits: &Limits) -> Result<Config, HostError> {
         .strategy(wasmtime::Strategy::Cranelift)
         .epoch_interruption(true)
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable);
-    if purpose == Purpose::Run {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)?));
-    }
     Ok(config)
 }
 
 /// A pool with room for the largest permitted component in every slot: once a call has its slot,
 /// the pool cannot be exhausted.
-fn pool(limits: &Limits) -> Result<PoolingAllocationConfig, HostError> {
+fn pool(limits: &Limits, capacity: Capacity) -> Result<PoolingAllocationConfig, HostError> {
     let too_large = |name: &str| HostError::Runtime(format!("limits.{name} is too large"));
-    let slots = limits
+    let slots = capacity
         .engine_slots
-        .checked_add(limits.tool_slots)
+        .checked_add(capacity.tool_slots)
         .filter(|slots| *slots <= 4_096)
         .ok_or_else(|| too_large("engine_slots + limits.tool_slots"))?;
     let memory = usize::try_from(limits.memory_bytes).map_err(|_| too_large("memory_bytes"))?;
@@ -136,7 +160,7 @@ fn pool(limits: &Limits) -> Result<PoolingAllocationConfig, HostError> {
         .table_elements(elements);
     // Linux since 6.7, where nothing forbids it. Without the scan, memory that stays resident has to
     // be cleared by hand, which is slower than giving it back.
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
+    if capacity.pagemap_scan {
         pool.pagemap_scan(Enabled::Yes)
             .linear_memory_keep_resident(KEEP_RESIDENT)
             .table_keep_resident(64 << 10);
@@ -167,15 +191,16 @@ mod tests {
     #[test]
     fn what_compiles_and_what_runs_agree_on_the_code() {
         let limits = Limits::default();
-        let run = engine(Purpose::Run, &limits).unwrap();
-        let compile = engine(Purpose::Compile, &limits).unwrap();
+        let (run, capacity) = running_engine(&limits).unwrap();
+        assert_eq!((capacity.engine_slots, capacity.tool_slots), (16, 32));
+        let compile = compiling_engine().unwrap();
         assert_eq!(compatibility(&run), compatibility(&compile));
         let smaller = Limits {
             memory_bytes: 1 << 20,
             engine_slots: 1,
             ..limits
         };
-        let other = engine(Purpose::Run, &smaller).unwrap();
+        let (other, _) = running_engine(&smaller).unwrap();
         assert_eq!(
             compatibility(&run),
             compatibility(&other),
@@ -185,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_clock_stops_with_its_engine() {
-        let engine = Engine::new(&config(Purpose::Compile, &Limits::default()).unwrap()).unwrap();
+        let engine = Engine::new(&config().unwrap()).unwrap();
         let clock = start_clock(&engine).unwrap();
         drop(engine);
         clock.join().unwrap();

@@ -1,6 +1,7 @@
 use super::sql;
 use crate::domain::{Fence, LeaderId, Timestamp};
 use crate::store::{Db, StoreError, Topic, Tx, Work, on_tx};
+use crate::telemetry::Metrics;
 use std::time::Duration;
 
 /// The right to run the singleton loops of one name, for a while.
@@ -143,6 +144,12 @@ impl Fenced {
     #[must_use]
     pub const fn lease(&self) -> &LeaderLease {
         &self.lease
+    }
+
+    /// Where what a loop does is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        self.db.metrics()
     }
 
     /// As [`Db::write`], begun with [`check`].

@@ -1,8 +1,15 @@
-//! What has to be done now and then, by one process: the first singleton loop.
+//! What has to be done now and then, by one process: singleton loops.
+//!
+//! [`Components`] compiles what agents have for a new version of this program, and clears away what nobody needs of it.
+//! [`Maintenance`] is for all else.
 //!
 //! Claims sweep before they look, so a busy pool needs nobody to do it; a pool in which nobody claims does, or its backlog
 //! would never show. Beside that, rows nobody needs any more are cleared away. Each step is one transaction of a bounded
 //! size, fenced as the leader's; a step that stops at its bound is done again at once.
+
+mod components;
+
+pub use components::{ComponentPolicy, Components, Step};
 
 use crate::clock::Ids;
 use crate::hydration;

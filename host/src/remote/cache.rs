@@ -9,7 +9,7 @@ mod file;
 pub(super) use file::Partial;
 
 use crate::domain::Digest;
-use crate::engine::{ArtifactVerifier, CompiledComponent, Platform};
+use crate::engine::{ArtifactVerifier, CompiledComponent, Platform, Seal};
 use file::{FINISHED, PARTIAL};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -139,7 +139,7 @@ impl ArtifactCache {
         let loading = tokio::task::spawn_blocking(move || {
             let name = key.name();
             let path = cache.path(&name, FINISHED);
-            let (signature, bytes) = match file::read(&path) {
+            let (seal, bytes) = match file::read(&path) {
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
                 Err(error) => {
@@ -149,7 +149,7 @@ impl ArtifactCache {
                 }
             };
             let size = file::size_of(&bytes);
-            let artifact = artifact(&key, signature, bytes);
+            let artifact = artifact(&key, seal, bytes);
             if trust.verify(&artifact).is_err() {
                 tracing::warn!(path = %path.display(), "a cached component is not what was signed; it is removed");
                 cache.forget(&name);
@@ -184,9 +184,9 @@ impl ArtifactCache {
     ) -> Result<CompiledComponent, Spoiled> {
         let (cache, key, trust) = (self.clone(), key.clone(), trust.clone());
         let finishing = tokio::task::spawn_blocking(move || {
-            let (signature, bytes) = partial.whole().map_err(|_| Spoiled)?;
+            let (seal, bytes) = partial.whole().map_err(|_| Spoiled)?;
             let size = file::size_of(&bytes);
-            let artifact = artifact(&key, signature, bytes);
+            let artifact = artifact(&key, seal, bytes);
             if trust.verify(&artifact).is_err() {
                 partial.remove();
                 return Err(Spoiled);
@@ -248,16 +248,13 @@ impl Index {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spoiled;
 
-pub(super) fn artifact(
-    key: &ArtifactKey,
-    signature: [u8; 64],
-    bytes: Vec<u8>,
-) -> CompiledComponent {
+pub(super) fn artifact(key: &ArtifactKey, seal: Seal, bytes: Vec<u8>) -> CompiledComponent {
     CompiledComponent {
         component: key.component,
         compatibility: key.platform.compatibility.clone(),
         target: key.platform.target.clone(),
-        signature,
+        description: seal.description,
+        signature: seal.signature,
         bytes,
     }
 }

@@ -198,7 +198,7 @@ impl ControlPlane for Remote {
         let at = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(size);
         let bytes = whole.bytes.get(at(offset)..at(offset.saturating_add(most)));
         Ok(ComponentPart {
-            signature: whole.signature,
+            seal: whole.seal(),
             size: u64::try_from(size).unwrap_or(u64::MAX),
             bytes: bytes.unwrap_or_default().to_vec(),
         })

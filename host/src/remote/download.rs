@@ -4,9 +4,9 @@ use super::cache::{ArtifactKey, Partial, artifact};
 use super::control::Remote;
 use super::link::Try;
 use crate::control::ControlError;
-use crate::control::requests::{LEASE_HEADER, SIGNATURE_HEADER};
+use crate::control::requests::{DESCRIPTION_HEADER, LEASE_HEADER, SIGNATURE_HEADER};
 use crate::domain::{Digest, Lease};
-use crate::engine::CompiledComponent;
+use crate::engine::{CompiledComponent, Seal};
 use reqwest::header::{CONTENT_RANGE, HeaderMap, IF_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode};
 use std::time::Duration;
@@ -29,7 +29,7 @@ enum Sink {
     /// None while it is being written to.
     Disk(Option<Box<Partial>>),
     /// Where the disk takes nothing.
-    Memory(Option<[u8; 64]>, Vec<u8>),
+    Memory(Option<Seal>, Vec<u8>),
 }
 
 impl Remote {
@@ -80,10 +80,10 @@ impl Remote {
                 .get(address)
                 .timeout(PART)
                 .header(LEASE_HEADER, &shown);
-            if let Some((signature, have)) = begun {
+            if let Some((seal, have)) = begun {
                 request = request
                     .header(RANGE, format!("bytes={have}-"))
-                    .header(IF_RANGE, format!("\"{}\"", Digest::of(&signature)));
+                    .header(IF_RANGE, format!("\"{}\"", Digest::of(&seal.signature)));
             }
             Ok(request)
         };
@@ -117,8 +117,8 @@ impl Remote {
                 let finished = self.cache.finish(key, *partial, &self.trust).await;
                 finished.map_err(|_| spoiled())
             }
-            Sink::Memory(signature, bytes) => {
-                let artifact = artifact(key, signature.ok_or_else(spoiled)?, bytes);
+            Sink::Memory(seal, bytes) => {
+                let artifact = artifact(key, seal.ok_or_else(spoiled)?, bytes);
                 match self.trust.verify(&artifact) {
                     Ok(_) => Ok(artifact),
                     Err(_) => Err(spoiled()),
@@ -129,7 +129,7 @@ impl Remote {
 }
 
 impl Sink {
-    fn begun(&self) -> Option<([u8; 64], u64)> {
+    fn begun(&self) -> Option<(Seal, u64)> {
         match self {
             Self::Disk(partial) => partial.as_ref().and_then(|partial| partial.begun()),
             Self::Memory(..) => None,
@@ -138,18 +138,20 @@ impl Sink {
 
     /// Take an answer in, as it comes.
     async fn take(&mut self, mut answer: Response, most: u64) -> Result<(), String> {
-        let Some(signature) = signature(answer.headers()) else {
-            return Err("an artifact without a signature".to_owned());
+        let Some(seal) = seal(answer.headers()) else {
+            return Err(
+                "an artifact without a signature, or without what it is signed as".to_owned(),
+            );
         };
         let goes_on = answer.status() == StatusCode::PARTIAL_CONTENT
             && self.begun().is_some_and(|(begun, have)| {
-                begun == signature && starts_at(answer.headers()) == Some(have)
+                begun == seal && starts_at(answer.headers()) == Some(have)
             });
         if !goes_on {
             if answer.status() == StatusCode::PARTIAL_CONTENT {
                 return Err("another part than the one that was asked for".to_owned());
             }
-            self.begin(signature).await?;
+            self.begin(seal).await?;
         }
         let announced = answer.content_length().unwrap_or(0);
         if announced.saturating_add(self.have()) > most {
@@ -184,11 +186,11 @@ impl Sink {
         }
     }
 
-    async fn begin(&mut self, signature: [u8; 64]) -> Result<(), String> {
+    async fn begin(&mut self, seal: Seal) -> Result<(), String> {
         match self {
-            Self::Disk(partial) => on_disk(partial, move |file| file.begin(signature)).await,
+            Self::Disk(partial) => on_disk(partial, move |file| file.begin(seal)).await,
             Self::Memory(kept, bytes) => {
-                *kept = Some(signature);
+                *kept = Some(seal);
                 bytes.clear();
                 Ok(())
             }
@@ -242,10 +244,14 @@ fn path(key: &ArtifactKey) -> String {
     )
 }
 
-fn signature(headers: &HeaderMap) -> Option<[u8; 64]> {
+fn seal(headers: &HeaderMap) -> Option<Seal> {
     let mut signature = [0; 64];
     hex::decode_to_slice(headers.get(SIGNATURE_HEADER)?.as_bytes(), &mut signature).ok()?;
-    Some(signature)
+    let description = headers.get(DESCRIPTION_HEADER)?.to_str().ok()?;
+    Some(Seal {
+        description: description.parse().ok()?,
+        signature,
+    })
 }
 
 /// `N` of `Content-Range: bytes N-M/SIZE`.

@@ -125,6 +125,18 @@ impl Metrics {
         self.observe(names::TOOL, labels(&words), took);
     }
 
+    /// A component was compiled again, or not.
+    pub fn component(&self, outcome: &'static str, took: Duration) {
+        self.observe(names::COMPONENT, labels(&[("outcome", outcome)]), took);
+    }
+
+    /// How far the components are compiled for this version.
+    pub fn components(&self, states: [(&'static str, u64); 3]) {
+        for (state, count) in states {
+            self.set(names::COMPONENTS, labels(&[("state", state)]), float(count));
+        }
+    }
+
     /// Whether this process leads.
     pub fn leader(&self, leads: bool) {
         self.set(names::LEADER, Vec::new(), if leads { 1.0 } else { 0.0 });

@@ -57,6 +57,8 @@ names! {
     TURN: Histogram, Seconds, "agent_factory_turn_seconds", "A turn from its claim to its settlement, by outcome.";
     TOOL_CALLS: Counter, Count, "agent_factory_tool_calls_total", "Tool calls, by outcome.";
     TOOL: Histogram, Seconds, "agent_factory_tool_call_seconds", "A tool call, by outcome.";
+    COMPONENTS: Gauge, Count, "agent_factory_components", "Components that agents have, by state for this version: compiled, failed, or remaining. The same in every control plane of a version.";
+    COMPONENT: Histogram, Seconds, "agent_factory_component_compile_seconds", "A component that was compiled again for this version, by outcome.";
     LEADER: Gauge, Count, "agent_factory_leader", "1 where this process leads the singleton loops.";
     TICKS: Counter, Count, "agent_factory_singleton_ticks_total", "Steps of singleton loops, by loop and outcome.";
     HTTP_REQUESTS: Counter, Count, "agent_factory_http_requests_total", "Requests answered, by method, operation and class of status.";

@@ -60,6 +60,10 @@ pub enum Pruned {
     KeyValueCalls,
     /// Finished messages.
     Messages,
+    /// Artifacts that nobody refers to.
+    Artifacts,
+    /// Code for platforms of before.
+    CompiledComponents,
 }
 
 type Words = &'static [(&'static str, &'static str)];
@@ -110,6 +114,8 @@ impl Pruned {
             Self::Snapshots => &[("kind", "snapshots")],
             Self::KeyValueCalls => &[("kind", "key_value_calls")],
             Self::Messages => &[("kind", "messages")],
+            Self::Artifacts => &[("kind", "artifacts")],
+            Self::CompiledComponents => &[("kind", "compiled_components")],
         }
     }
 }

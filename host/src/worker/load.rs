@@ -42,6 +42,12 @@ impl Worker {
                 loaded.map_err(|error| failed(&format!("the skill {}", skill.name), &error))?
             }
         };
+        if !component.offers(&skill.tools) {
+            return Err(held(format!(
+                "the skill {} offers other tools than its component was admitted with; upload it again",
+                skill.name
+            )));
+        }
         Ok(Some(TurnSkill {
             name: skill.name.clone(),
             component,

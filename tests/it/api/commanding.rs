@@ -194,3 +194,18 @@ async fn a_conversation_and_a_tenant_are_paused_and_bounded_and_a_worker_drained
     assert!(error.contains("maxInFlight must be 1 to 100000"), "{error}");
     plane.terminate().await;
 }
+
+#[tokio::test]
+async fn how_far_components_are_compiled_is_shown_by_a_command() {
+    let installation = Installation::sqlite();
+    let (plane, operator) = plane(&installation).await;
+    let shown = run(&plane, &operator, &["component", "status"]).await;
+    assert_eq!(shown, "1 components: 1 compiled, 0 failed, 0 remaining");
+    let shown = run(&plane, &operator, &["component", "status", "--json"]).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let [version] = &shown["versions"].as_array().unwrap()[..] else {
+        panic!("{shown}")
+    };
+    assert_eq!(version["compatibility"], shown["compatibility"]);
+    assert_eq!(version["compiled"], 1);
+}

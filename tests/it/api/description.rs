@@ -193,6 +193,9 @@ factory_cases! {
         w.ask(o, "revokeAppToken", &path, None, 204).await;
 
         factory.agent("acme", "offline", &built::demo_workspace()).await;
+        let status = w.ask(o, "componentStatus", "/v1/components/status", None, 200).await;
+        assert_eq!((status["total"].as_u64(), status["compiled"].as_u64()), (Some(3), Some(3)), "{status}");
+        assert_eq!((status["failed"].as_u64(), status["remaining"].as_u64()), (Some(0), Some(0)), "{status}");
         let messages = "/v1/tenants/acme/messages";
         let sent = w.ask(o, "enqueue", messages, message("c", "1", "calculate 6 * 7"), 202).await;
         w.ask(o, "enqueue", messages, message("c", "1", "calculate 6 * 7"), 200).await;

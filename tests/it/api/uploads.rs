@@ -188,7 +188,7 @@ factory_cases! {
         let compiled = b"\x7fELF, as a .cwasm begins".to_vec();
         for (component, said) in [
             (core, "this is a core WebAssembly module, not a component"),
-            (compiled, "this is not a WebAssembly component"),
+            (compiled, "this is compiled code (.cwasm, or a native program)"),
             (empty, "the component lacks the export agent-factory:guest/toolbox"),
         ] {
             let answer = site.push("dice", folder("dice", component)).await;

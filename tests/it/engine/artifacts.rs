@@ -2,8 +2,10 @@
 
 use super::fixture::{egress, hostile_engine, hostile_skill, signer};
 use agent_factory::config::Limits;
+use agent_factory::domain::Digest;
 use agent_factory::engine::{
-    ArtifactSigner, CompiledCode, CompiledComponent, ComponentHost, LoadError,
+    ArtifactSigner, CompiledCode, CompiledComponent, ComponentHost, ComponentKind, Description,
+    LoadError,
 };
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ fn resigned(
         component: artifact.component,
         compatibility: artifact.compatibility,
         target: artifact.target,
+        description: artifact.description,
         bytes: artifact.bytes,
     };
     change(&mut code);
@@ -48,6 +51,18 @@ async fn a_changed_artifact_is_not_loaded() {
         (
             "another component's digest",
             changed(|artifact| artifact.component = hostile_engine().artifact.component),
+        ),
+        (
+            "another kind",
+            changed(|artifact| artifact.description.kind = ComponentKind::Engine),
+        ),
+        (
+            "other tools",
+            changed(|artifact| artifact.description.tools = Digest::of(b"tools")),
+        ),
+        (
+            "no signature",
+            changed(|artifact| artifact.signature = [0; 64]),
         ),
         (
             "another signer",
@@ -90,6 +105,32 @@ async fn a_component_of_the_other_world_is_not_loaded() {
         .await
         .unwrap_err();
     assert!(matches!(error, LoadError::Unusable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_component_is_not_loaded_as_another_kind_than_it_was_admitted_as() {
+    // Signed by whom this host trusts, and with a skill's world: its kind alone is another.
+    let artifact = resigned(&signer(), |code| {
+        code.description = Description::of(ComponentKind::Engine, &[])
+    });
+    let error = host().load_skill(&artifact).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("it was admitted as engine, not as skill"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_skill_knows_the_tools_it_was_admitted_with() {
+    let guest = hostile_skill();
+    let skill = host().load_skill(&guest.artifact).await.unwrap();
+    assert!(skill.offers(&guest.tools));
+    let mut tools = guest.tools.clone();
+    tools[0].hints.destructive = !tools[0].hints.destructive;
+    assert!(!skill.offers(&tools));
+    assert!(!skill.offers(&guest.tools[1..]));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::fixture::{component_bytes, hostile_engine, hostile_skill};
 use agent_factory::config::Limits;
-use agent_factory::engine::{CompileError, ComponentKind, compile_component};
+use agent_factory::engine::{CompileError, ComponentKind, compile_component, inspect_component};
 
 fn refused(kind: ComponentKind, text: &str) -> String {
     let bytes = wat::parse_str(text).unwrap();
@@ -26,19 +26,87 @@ fn a_skill_is_described_without_any_capability() {
 #[test]
 fn what_is_no_component_is_told_apart() {
     let limits = Limits::default();
-    let error = compile_component(ComponentKind::Skill, b"#!/bin/sh", &limits).unwrap_err();
-    assert!(matches!(error, CompileError::NotAComponent(_)), "{error}");
-    let error = compile_component(ComponentKind::Skill, b"", &limits).unwrap_err();
-    assert!(matches!(error, CompileError::NotAComponent(_)), "{error}");
-    let text = refused(ComponentKind::Skill, "(module)");
-    assert!(
-        text.starts_with("this is a core WebAssembly module, not a component"),
-        "{text}"
+    let refused = |bytes: &[u8]| {
+        compile_component(ComponentKind::Skill, bytes, &limits)
+            .unwrap_err()
+            .to_string()
+    };
+    let module = wat::parse_str("(module)").unwrap();
+    let compiled = &hostile_skill().artifact.bytes;
+    let whole = component_bytes("hostile-skill");
+    let archive = b"PK\x03\x04\x14\0\0\0";
+    let older = b"\0asm\x0a\0\x01\0";
+    for (bytes, begins, brings) in [
+        (&b""[..], "the file is empty", "a WebAssembly component"),
+        (
+            b"\0as",
+            "the component is cut off after 3 bytes",
+            "the whole file",
+        ),
+        (
+            &whole[..10_000],
+            "the component is cut off after 10000 bytes",
+            "the whole file",
+        ),
+        (
+            &module[..],
+            "this is a core WebAssembly module, not a component",
+            "wasm32-wasip2",
+        ),
+        (
+            &compiled[..],
+            "this is compiled code (.cwasm, or a native program)",
+            "it was made of",
+        ),
+        (
+            b"  (component (import \"a\" (func)))",
+            "this is WebAssembly as text",
+            "wasm-tools parse",
+        ),
+        (
+            b"#!/bin/sh\nexit 0",
+            "this is a text (\"#!/bin/sh\")",
+            "your language's tools",
+        ),
+        (
+            "print('h\u{e9}llo')".as_bytes(),
+            "this is a text (\"print('h\u{e9}llo')\")",
+            "tools",
+        ),
+        (
+            &archive[..],
+            "this is not a WebAssembly component",
+            "it does not begin like one",
+        ),
+        (&older[..], "this is not a WebAssembly component", ""),
+    ] {
+        let text = refused(bytes);
+        assert!(text.starts_with(begins) && text.contains(brings), "{text}");
+    }
+}
+
+#[test]
+fn bytes_inside_of_a_component_that_are_none_are_an_error_and_no_more() {
+    let whole = component_bytes("hostile-skill");
+    for at in (8..whole.len()).step_by(997) {
+        let mut broken = whole.clone();
+        broken[at] ^= 0x55;
+        // Whatever comes of it: a refusal in words, or a component that still is one.
+        if let Err(error) = inspect_component(ComponentKind::Skill, &broken) {
+            assert!(!error.to_string().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_component_of_both_worlds_is_refused() {
+    let text = refused(
+        ComponentKind::Engine,
+        r#"(component (instance $i)
+            (export "agent-factory:guest/toolbox@0.1.0" (instance $i))
+            (export "agent-factory:guest/adapter@0.1.0" (instance $i)))"#,
     );
-    let mut broken = component_bytes("hostile-skill");
-    broken.truncate(10_000);
-    let error = compile_component(ComponentKind::Skill, &broken, &limits).unwrap_err();
-    assert!(matches!(error, CompileError::NotAComponent(_)), "{error}");
+    assert!(text.contains("exports both toolbox and adapter"), "{text}");
 }
 
 #[test]
@@ -87,11 +155,34 @@ fn the_linker_says_which_version_fits() {
             (instance $i)
             (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#,
     );
+    assert_eq!(
+        text,
+        "the component imports agent-factory:guest/config@0.7.0, and this host offers version 0.1.0 of it: build it \
+         against that"
+    );
+    // A later version of the same track fits as far as its functions do, and the linker names the one that is missing.
+    let text = refused(
+        ComponentKind::Skill,
+        r#"(component
+            (import "agent-factory:guest/config@0.1.9" (instance (export "get-many" (func))))
+            (instance $i)
+            (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#,
+    );
+    assert!(text.contains("agent-factory:guest/config@0.1.9"), "{text}");
+    assert!(text.contains("get-many"), "{text}");
+    let text = refused(
+        ComponentKind::Skill,
+        r#"(component
+            (import "wasi:clocks/wall-clock@0.3.0" (instance (export "now" (func))))
+            (instance $i)
+            (export "agent-factory:guest/toolbox@0.1.0" (instance $i)))"#,
+    );
     assert!(
-        text.starts_with("the component does not fit the skill world"),
+        text.starts_with(
+            "the component imports wasi:clocks/wall-clock@0.3.0, and this host offers version 0.2.0"
+        ),
         "{text}"
     );
-    assert!(text.contains("agent-factory:guest/config@0.7.0"), "{text}");
     let other = "agent-factory:guests/toolbox@0.1.0";
     let text = refused(
         ComponentKind::Skill,

@@ -4,6 +4,7 @@ mod faults;
 mod follow_ups;
 mod planes;
 mod prompt;
+mod swapped;
 mod tenants;
 mod told;
 mod turns;

@@ -71,6 +71,7 @@ async fn a_host_refuses_a_component_that_was_not_compiled_even_when_it_is_signed
         component: compiled.artifact.component,
         compatibility: compiled.artifact.compatibility.clone(),
         target: compiled.artifact.target.clone(),
+        description: compiled.artifact.description,
         bytes,
     };
     let signed = Arc::new(signer().sign(raw.clone()));

@@ -1,5 +1,6 @@
 //! Who leads the singleton loops, and what maintenance does.
 
+mod compiling;
 mod leading;
 mod maintaining;
 mod property;

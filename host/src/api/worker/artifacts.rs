@@ -1,10 +1,10 @@
 //! Compiled components, by digest.
 
 use crate::api::{Api, ApiError, Path, PoolWorker, Query};
-use crate::control::requests::{LEASE_HEADER, SIGNATURE_HEADER};
+use crate::control::requests::{DESCRIPTION_HEADER, LEASE_HEADER, SIGNATURE_HEADER};
 use crate::control::{ComponentPart, ControlError};
 use crate::domain::{Digest, Lease};
-use crate::engine::Platform;
+use crate::engine::{Platform, Seal};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -63,7 +63,7 @@ pub(super) async fn worker_artifact(
     };
     let asked = from(&headers);
     let mut first = wanted.part(asked.unwrap_or(0)).await?;
-    let tag = tag(&first.signature);
+    let tag = tag(&first.seal);
     let same = headers
         .get(header::IF_RANGE)
         .is_none_or(|value| value.as_bytes() == tag.as_bytes());
@@ -88,7 +88,7 @@ fn answer(
     partial: bool,
     tag: &str,
 ) -> Result<Response, ApiError> {
-    let (size, signature) = (first.size, first.signature);
+    let (size, seal) = (first.size, first.seal);
     let text = |text: String| HeaderValue::from_str(&text).map_err(|_| ApiError::Internal);
     if partial && start >= size {
         let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
@@ -106,7 +106,8 @@ fn answer(
     headers.insert(header::CONTENT_LENGTH, left.into());
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::ETAG, text(tag.to_owned())?);
-    headers.insert(SIGNATURE_HEADER, text(hex::encode(signature))?);
+    headers.insert(SIGNATURE_HEADER, text(hex::encode(seal.signature))?);
+    headers.insert(DESCRIPTION_HEADER, text(seal.description.to_string())?);
     if partial {
         let last = size.saturating_sub(1);
         let range = text(format!("bytes {start}-{last}/{size}"))?;
@@ -140,7 +141,7 @@ fn parts(
     first: ComponentPart,
     start: u64,
 ) -> impl futures_util::Stream<Item = Result<Bytes, std::io::Error>> {
-    let signature = first.signature;
+    let seal = first.seal;
     stream::try_unfold(
         (wanted, Some(first), start),
         move |(wanted, ready, at)| async move {
@@ -148,7 +149,7 @@ fn parts(
                 Some(part) => part,
                 None => wanted.part(at).await.map_err(std::io::Error::other)?,
             };
-            if part.signature != signature {
+            if part.seal != seal {
                 return Err(std::io::Error::other("the artifact was replaced meanwhile"));
             }
             if part.bytes.is_empty() {
@@ -161,8 +162,8 @@ fn parts(
 }
 
 /// Two artifacts share a tag if they share a signature, which is over every byte of them.
-fn tag(signature: &[u8; 64]) -> String {
-    format!("\"{}\"", Digest::of(signature))
+fn tag(seal: &Seal) -> String {
+    format!("\"{}\"", Digest::of(&seal.signature))
 }
 
 fn lease(headers: &HeaderMap) -> Result<Lease, ApiError> {

@@ -196,7 +196,7 @@ impl LocalControl {
         }
         let part = part.and_then(|part| {
             Some(ComponentPart {
-                signature: part.signature.try_into().ok()?,
+                seal: part.seal()?,
                 size: u64::try_from(part.size).ok()?,
                 bytes: part.bytes,
             })
@@ -222,7 +222,7 @@ fn not_the_agents(digest: Digest) -> ControlError {
 
 fn not_compiled(digest: Digest) -> ControlError {
     // No attempt is spent on it: in a rollout another worker, or this one's next version, has what it needs.
-    let reason = "is not compiled for this worker's version; upload it again";
+    let reason = "is not compiled for this worker's version yet; `agent-factory component status` says how far that is";
     tracing::error!(component = %digest, reason, "a turn waits for a component");
     ControlError::Unavailable(format!("the component {digest} {reason}"))
 }

@@ -1,68 +1,126 @@
 //! What can be told of a component without running it.
 
+use super::scan::Surface;
 use super::{CompileError, ComponentKind, PACKAGE, VERSION};
 use crate::config::Limits;
 use crate::engine::capabilities::WASI;
 use crate::engine::log::cut;
 use crate::engine::runtime::{MEMORIES, TABLES};
-use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// Names of exports or imports in an error.
 const NAMES: usize = 8;
 /// A page of linear memory, bytes.
 const PAGE: u64 = 64 << 10;
+/// How much of a file is looked at to tell a text, bytes.
+const TEXT: usize = 512;
+/// How much of a text is quoted, bytes.
+const TEXT_SHOWN: usize = 60;
+/// The version of WASI that is linked; components may ask for any of its track.
+const WASI_VERSION: &str = "0.2.0";
 
-/// The first eight bytes tell a component, a core module and anything else apart.
+/// The first bytes tell a component from all else that people bring by mistake.
 pub(super) fn check_header(bytes: &[u8]) -> Result<(), CompileError> {
-    match bytes.get(..8) {
-        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
-        Some([0, b'a', b's', b'm', _, _, 0, 0]) => Err(CompileError::CoreModule),
-        _ => {
-            let text = "it does not begin like one";
-            Err(CompileError::NotAComponent(text.to_owned()))
+    match bytes {
+        [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
+        [0, b'a', b's', b'm', _, _, 0, 0, ..] => return Err(CompileError::CoreModule),
+        [] => return Err(CompileError::Empty),
+        [0x7f, b'E', b'L', b'F', ..] => return Err(CompileError::CompiledCode),
+        _ if b"\0asm".starts_with(bytes.get(..4).unwrap_or(bytes)) => {
+            return Err(CompileError::CutOff(bytes.len()));
         }
+        _ => {}
+    }
+    let beginning = bytes.get(..TEXT).unwrap_or(bytes);
+    // A text may be cut in the middle of a character here.
+    let text = match std::str::from_utf8(beginning) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => beginning
+            .get(..error.valid_up_to())
+            .and_then(|valid| std::str::from_utf8(valid).ok()),
+        Err(_) => None,
+    };
+    match text.map(str::trim_start) {
+        Some(text) if text.starts_with("(component") || text.starts_with("(module") => {
+            Err(CompileError::WebAssemblyText)
+        }
+        Some(text) if !text.contains('\0') => Err(CompileError::Text(
+            cut(text.lines().next().unwrap_or_default(), TEXT_SHOWN).to_owned(),
+        )),
+        _ => Err(CompileError::NotAComponent(
+            "it does not begin like one".to_owned(),
+        )),
     }
 }
 
-/// The interface of the guest contract that a name is of, whatever its version: which versions fit
-/// is the linker's to say.
+/// What a parser says of bytes that began like a component.
+pub(super) fn broken(bytes: &[u8], error: &wasmparser::BinaryReaderError) -> CompileError {
+    // The parser has no other sign for it.
+    if error.message().starts_with("unexpected end") {
+        return CompileError::CutOff(bytes.len());
+    }
+    let text = error.to_string().replace('\n', " ");
+    CompileError::NotAComponent(cut(&text, 600).to_owned())
+}
+
+/// The interface of the guest contract that a name is of, whatever its version.
 fn interface_of(name: &str) -> Option<&str> {
     let (path, _) = name.split_once('@')?;
     path.strip_prefix(PACKAGE)?.strip_prefix('/')
 }
 
-pub(super) fn check_exports(
-    kind: ComponentKind,
-    engine: &Engine,
-    component: &Component,
-) -> Result<(), CompileError> {
-    let component = component.component_type();
-    let exports: Vec<String> = component
-        .exports(engine)
-        .map(|(name, _)| name.to_owned())
-        .collect();
+/// Whether a name's version can be served by that of `offered`: they are on one track, `1` of 1.2.3 and `0.2` of 0.2.3.
+/// Whether all of its functions are there is the linker's to say.
+fn is_served(name: &str, offered: &str) -> bool {
+    let track = |version: &str| -> Option<(u64, u64)> {
+        // A pre-release is served by itself alone.
+        let (major, rest) = version.split_once('.')?;
+        let (minor, patch) = rest.split_once('.')?;
+        patch.parse::<u64>().ok()?;
+        match (major.parse().ok()?, minor.parse().ok()?) {
+            (0, minor) => Some((0, minor)),
+            (major, _) => Some((major, 0)),
+        }
+    };
+    let asked = name.split_once('@').map(|(_, version)| version);
+    asked
+        .and_then(track)
+        .is_some_and(|asked| Some(asked) == track(offered))
+}
+
+pub(super) fn check_exports(kind: ComponentKind, surface: &Surface) -> Result<(), CompileError> {
+    let exports = &surface.exports;
+    let has = |kind: ComponentKind| {
+        let interface = kind.export();
+        exports
+            .iter()
+            .any(|name| interface_of(name) == Some(interface))
+    };
     let interface = kind.export();
-    if exports
-        .iter()
-        .any(|name| interface_of(name) == Some(interface))
-    {
+    if has(ComponentKind::Skill) && has(ComponentKind::Engine) {
+        return Err(CompileError::BothKinds);
+    }
+    if has(kind) {
         return Ok(());
     }
     let missing = format!("{PACKAGE}/{interface}@{VERSION}");
-    let exports = list(&exports);
+    let exports = list(exports);
     Err(CompileError::LacksExport { missing, exports })
 }
 
-pub(super) fn check_imports(
-    kind: ComponentKind,
-    engine: &Engine,
-    component: &Component,
-) -> Result<(), CompileError> {
-    for (import, _) in component.component_type().imports(engine) {
+pub(super) fn check_imports(kind: ComponentKind, surface: &Surface) -> Result<(), CompileError> {
+    for import in &surface.imports {
         let wasi = WASI.iter().any(|package| import.starts_with(package));
-        if wasi || interface_of(import).is_some_and(|name| kind.capabilities().contains(&name)) {
+        let ours = interface_of(import).is_some_and(|name| kind.capabilities().contains(&name));
+        let offered = if wasi { WASI_VERSION } else { VERSION };
+        if (wasi || ours) && is_served(import, offered) {
             continue;
+        }
+        if wasi || ours {
+            return Err(CompileError::OtherVersion {
+                import: cut(import, 200).to_owned(),
+                offered: offered.to_owned(),
+            });
         }
         let packages = WASI.map(|package| package.trim_end_matches('/')).join(", ");
         let interfaces = kind.capabilities().join(", ");

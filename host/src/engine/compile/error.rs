@@ -12,6 +12,44 @@ pub enum CompileError {
         /// The limit.
         limit: u64,
     },
+    /// No bytes.
+    #[error("the file is empty: bring a WebAssembly component, built for wasm32-wasip2")]
+    Empty,
+    /// The beginning of a component.
+    #[error("the component is cut off after {0} bytes: bring the whole file")]
+    CutOff(usize),
+    /// Compiled code, as wasmtime or a linker writes it.
+    #[error(
+        "this is compiled code (.cwasm, or a native program), and none is taken from outside: bring the \
+         component (.wasm) it was made of, it is compiled here"
+    )]
+    CompiledCode,
+    /// WebAssembly, in words.
+    #[error(
+        "this is WebAssembly as text (.wat): make a binary of it with `wasm-tools parse`, and bring that"
+    )]
+    WebAssemblyText,
+    /// A text; its first line.
+    #[error(
+        "this is a text ({0:?}), not a WebAssembly component: bring what your language's tools for components \
+         make of it"
+    )]
+    Text(String),
+    /// Both worlds at once.
+    #[error(
+        "the component exports both toolbox and adapter of {PACKAGE}: it is a skill or an engine, so bring two"
+    )]
+    BothKinds,
+    /// The interface is offered in another version.
+    #[error(
+        "the component imports {import}, and this host offers version {offered} of it: build it against that"
+    )]
+    OtherVersion {
+        /// The interface.
+        import: String,
+        /// What there is.
+        offered: String,
+    },
     /// WebAssembly, but a core module.
     #[error(
         "this is a core WebAssembly module, not a component: build it for wasm32-wasip2, or wrap \

@@ -7,6 +7,7 @@
 
 mod check;
 mod error;
+mod scan;
 mod tools;
 
 pub use error::CompileError;
@@ -16,15 +17,17 @@ use super::artifact::CompiledCode;
 use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::call::{self, Budget, CallFailure, Instantiate, ListTools, Work};
 use super::capabilities::{engine_linker, skill_linker};
+use super::description::Description;
 use super::dispatcher::Scope;
 use super::log::cut;
-use super::runtime::{self, Purpose};
+use super::runtime;
 use super::session::Session;
 use super::state::CallState;
 use super::stop::Stop;
 use crate::config::Limits;
 use crate::domain::{Digest, KvOwner, Tool};
 use check::{check_exports, check_header, check_imports, check_resources};
+use scan::surface;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -121,6 +124,18 @@ pub struct Described {
     pub code: CompiledCode,
 }
 
+/// What can be told of a component from its bytes alone: whether it is one, and whether its imports and exports are those of
+/// its kind. Cheap, and safe on any bytes.
+///
+/// # Errors
+/// As [`compile_component`].
+pub fn inspect_component(kind: ComponentKind, bytes: &[u8]) -> Result<(), CompileError> {
+    check_header(bytes)?;
+    let surface = surface(bytes)?;
+    check_exports(kind, &surface)?;
+    check_imports(kind, &surface)
+}
+
 /// Check, describe and compile a component. Blocks for as long as that takes, and must not be called
 /// from an async task.
 ///
@@ -136,22 +151,16 @@ pub fn compile_component(
         let limit = limits.component_bytes;
         return Err(CompileError::TooLarge { size, limit });
     }
-    check_header(bytes)?;
+    inspect_component(kind, bytes)?;
     let unavailable = |error: &dyn fmt::Display| CompileError::Unavailable(error.to_string());
-    let engine = runtime::engine(Purpose::Compile, limits).map_err(|error| unavailable(&error))?;
+    let engine = runtime::compiling_engine().map_err(|error| unavailable(&error))?;
     let component = Component::from_binary(&engine, bytes)
         .map_err(|error| CompileError::NotAComponent(sentence(&error)))?;
-    check_exports(kind, &engine, &component)?;
-    check_imports(kind, &engine, &component)?;
     check_resources(&component, limits)?;
     // Before anything of the component runs: what is signed is what the compiler made, whatever a
     // guest might do to this process.
-    let code = CompiledCode {
-        component: Digest::of(bytes),
-        compatibility: runtime::compatibility(&engine),
-        target: runtime::target_name(),
-        bytes: component.serialize().map_err(|error| unavailable(&error))?,
-    };
+    let digest = Digest::of(bytes);
+    let code = component.serialize().map_err(|error| unavailable(&error))?;
     let tools = match kind {
         ComponentKind::Skill => {
             let pre = link(kind, skill_linker(&engine), &component, SkillPre::new)?;
@@ -163,6 +172,13 @@ pub fn compile_component(
             describe(&engine, limits, Instantiate(&pre))?;
             Vec::new()
         }
+    };
+    let code = CompiledCode {
+        component: digest,
+        compatibility: runtime::compatibility(&engine),
+        target: runtime::target_name(),
+        description: Description::of(kind, &tools),
+        bytes: code,
     };
     Ok(Described { tools, code })
 }

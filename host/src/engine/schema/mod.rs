@@ -5,8 +5,8 @@
 //! `$defs` only and never in a circle (a circle could recur for ever on one value), and with every
 //! reference written out it is still small and flat (a chain of doubled references would double with
 //! each link). Patterns are few and small, and run on the linear engine, without backtracking. What
-//! is left grows with the schema times the arguments, and that product is bounded, too. Compiling
-//! and checking are done on threads for blocking work, a few at a time.
+//! is left grows with the schema times the arguments, and that product is bounded, too. Compiling,
+//! and checking where the product is not small, are done on threads for blocking work, a few at a time.
 
 mod measure;
 
@@ -22,6 +22,9 @@ const PATTERN_BYTES: usize = 32 << 10;
 const VALUE_BYTES: u64 = 512;
 /// The cost of a schema times the bytes of the arguments, at most.
 const WORK: u64 = 64 << 20;
+/// The same product up to which arguments are checked where they are: about as long as it takes to hand them to another
+/// thread and back, and far below a guest's own turn of the processor.
+const QUICK: u64 = 64 << 10;
 /// Values of a schema times bytes of the arguments up to which the model is told what is wrong: an
 /// alternative that fails collects every error of every branch, some hundred bytes each.
 const EXPLAINED: u64 = 512 << 10;
@@ -106,6 +109,12 @@ impl Schema {
     /// About how much memory it holds, bytes.
     pub(super) const fn bytes(&self) -> u32 {
         self.bytes
+    }
+
+    /// Whether checking these arguments is too little work for a thread of its own.
+    pub(super) fn is_quick(&self, arguments: &str) -> bool {
+        let size = u64::try_from(arguments.len()).unwrap_or(u64::MAX);
+        self.cost.saturating_mul(size) <= QUICK
     }
 
     /// Check arguments; the first thing that is wrong, in words for the model. Blocks.

@@ -1,5 +1,6 @@
-//! One file of the cache: a mark, the signature, the code.
+//! One file of the cache: a mark, the seal, the code.
 
+use crate::engine::{ComponentKind, Description, Seal};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,8 +12,10 @@ pub(super) const FINISHED: &str = ".cwasm";
 pub(super) const PARTIAL: &str = ".part";
 
 /// Names the form of the file.
-const MARK: &[u8; 8] = b"AFCWASM1";
-const HEADER: usize = MARK.len() + 64;
+const MARK: &[u8; 8] = b"AFCWASM2";
+/// The kind, a digest of the tools, the signature.
+const SEAL: usize = 1 + 64 + 64;
+const HEADER: usize = MARK.len() + SEAL;
 
 /// A download that has begun. This process alone writes to it.
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(in crate::remote) struct Partial {
     path: PathBuf,
     /// Locked for as long as it is open.
     file: File,
-    signature: Option<[u8; 64]>,
+    seal: Option<Seal>,
     /// Bytes of code.
     have: u64,
 }
@@ -30,31 +33,54 @@ pub(super) fn size_of(code: &[u8]) -> u64 {
     u64::try_from(code.len().saturating_add(HEADER)).unwrap_or(u64::MAX)
 }
 
-/// The signature and the code of a file.
-pub(super) fn read(path: &Path) -> io::Result<([u8; 64], Vec<u8>)> {
+/// The seal and the code of a file.
+pub(super) fn read(path: &Path) -> io::Result<(Seal, Vec<u8>)> {
     read_all(&mut File::open(path)?)
 }
 
-fn read_all(file: &mut File) -> io::Result<([u8; 64], Vec<u8>)> {
+fn read_all(file: &mut File) -> io::Result<(Seal, Vec<u8>)> {
     file.seek(SeekFrom::Start(0))?;
-    let signature = read_signature(file)?;
+    let seal = read_seal(file)?;
     let mut code = Vec::new();
     file.read_to_end(&mut code)?;
-    Ok((signature, code))
+    Ok((seal, code))
 }
 
-fn read_signature(file: &mut File) -> io::Result<[u8; 64]> {
+fn read_seal(file: &mut File) -> io::Result<Seal> {
+    let other = || io::Error::new(io::ErrorKind::InvalidData, "not a cached component");
     let mut mark = [0; MARK.len()];
     file.read_exact(&mut mark)?;
     if mark != *MARK {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "not a cached component",
-        ));
+        return Err(other());
     }
-    let mut signature = [0; 64];
+    let (mut kind, mut tools, mut signature) = ([0; 1], [0; 64], [0; 64]);
+    file.read_exact(&mut kind)?;
+    file.read_exact(&mut tools)?;
     file.read_exact(&mut signature)?;
-    Ok(signature)
+    let kind = match kind {
+        [b'S'] => ComponentKind::Skill,
+        [b'E'] => ComponentKind::Engine,
+        _ => return Err(other()),
+    };
+    let tools = std::str::from_utf8(&tools).ok();
+    let tools = tools.and_then(|tools| tools.parse().ok());
+    Ok(Seal {
+        description: Description {
+            kind,
+            tools: tools.ok_or_else(other)?,
+        },
+        signature,
+    })
+}
+
+fn write_seal(file: &mut File, seal: &Seal) -> io::Result<()> {
+    file.write_all(MARK)?;
+    file.write_all(match seal.description.kind {
+        ComponentKind::Skill => b"S",
+        ComponentKind::Engine => b"E",
+    })?;
+    file.write_all(seal.description.tools.to_string().as_bytes())?;
+    file.write_all(&seal.signature)
 }
 
 /// Remove a begun file that has a process's own name and belongs to no process any more. The others are gone on with.
@@ -84,31 +110,30 @@ impl Partial {
         }
         let length = file.metadata()?.len();
         // What is no beginning of such a file is written over.
-        let signature = read_signature(&mut file).ok();
+        let seal = read_seal(&mut file).ok();
         let header = u64::try_from(HEADER).unwrap_or(u64::MAX);
-        let have = signature.map_or(0, |_| length.saturating_sub(header));
+        let have = seal.map_or(0, |_| length.saturating_sub(header));
         Ok(Some(Self {
             path,
             file,
-            signature,
+            seal,
             have,
         }))
     }
 
     /// What is here already: of which artifact, and how many bytes of its code.
-    pub(in crate::remote) fn begun(&self) -> Option<([u8; 64], u64)> {
-        self.signature
+    pub(in crate::remote) fn begun(&self) -> Option<(Seal, u64)> {
+        self.seal
             .filter(|_| self.have > 0)
-            .map(|signature| (signature, self.have))
+            .map(|seal| (seal, self.have))
     }
 
-    /// Begin anew, with the artifact of this signature.
-    pub(in crate::remote) fn begin(&mut self, signature: [u8; 64]) -> io::Result<()> {
+    /// Begin anew, with the artifact of this seal.
+    pub(in crate::remote) fn begin(&mut self, seal: Seal) -> io::Result<()> {
         self.file.set_len(0)?;
         self.file.seek(SeekFrom::Start(0))?;
-        self.file.write_all(MARK)?;
-        self.file.write_all(&signature)?;
-        self.signature = Some(signature);
+        write_seal(&mut self.file, &seal)?;
+        self.seal = Some(seal);
         self.have = 0;
         Ok(())
     }
@@ -127,7 +152,7 @@ impl Partial {
         self.have
     }
 
-    pub(super) fn whole(&self) -> io::Result<([u8; 64], Vec<u8>)> {
+    pub(super) fn whole(&self) -> io::Result<(Seal, Vec<u8>)> {
         read_all(&mut self.file.try_clone()?)
     }
 

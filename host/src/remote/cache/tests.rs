@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::{ArtifactSigner, CompiledCode};
+use crate::engine::{ArtifactSigner, CompiledCode, ComponentKind, Description};
 
 fn key(component: &str) -> ArtifactKey {
     ArtifactKey {
@@ -20,6 +20,7 @@ fn signed(key: &ArtifactKey, bytes: &[u8]) -> CompiledComponent {
         component: key.component,
         compatibility: key.platform.compatibility.clone(),
         target: key.platform.target.clone(),
+        description: Description::of(ComponentKind::Skill, &[]),
         bytes: bytes.to_vec(),
     })
 }
@@ -27,7 +28,7 @@ fn signed(key: &ArtifactKey, bytes: &[u8]) -> CompiledComponent {
 async fn keep(cache: &ArtifactCache, key: &ArtifactKey, bytes: &[u8]) {
     let artifact = signed(key, bytes);
     let mut partial = cache.partial(key).await.unwrap();
-    partial.begin(artifact.signature).unwrap();
+    partial.begin(artifact.seal()).unwrap();
     partial.append(&artifact.bytes).unwrap();
     let kept = cache.finish(key, partial, &signer().verifier()).await;
     assert_eq!(kept.unwrap(), artifact);
@@ -53,7 +54,7 @@ async fn what_is_kept_is_found_again_after_a_restart_and_closed_to_others() {
     let cache = ArtifactCache::open(folder.path(), 1 << 20).unwrap();
     keep(&cache, &key("a"), b"code").await;
     let again = ArtifactCache::open(folder.path(), 1 << 20).unwrap();
-    assert_eq!(again.bytes(), 4 + 72);
+    assert_eq!(again.bytes(), 4 + 137);
     let artifact = again.load(&key("a"), &signer().verifier()).await.unwrap();
     assert_eq!(artifact, signed(&key("a"), b"code"));
     let [name] = files(folder.path()).try_into().unwrap();
@@ -68,7 +69,7 @@ async fn what_is_kept_is_found_again_after_a_restart_and_closed_to_others() {
 async fn a_file_that_was_changed_is_removed_wherever_it_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ArtifactCache::open(folder.path(), 1 << 20).unwrap();
-    for at in [0, 8, 71, 72, 75] {
+    for at in [0, 8, 9, 72, 73, 136, 137, 140] {
         keep(&cache, &key("a"), b"code").await;
         let [name] = files(folder.path()).try_into().unwrap();
         let path = folder.path().join(name);
@@ -94,7 +95,7 @@ async fn one_artifact_under_the_name_of_another_is_not_taken_for_it() {
 #[tokio::test]
 async fn at_the_bound_all_are_kept_and_one_beyond_what_was_used_longest_ago_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let cache = ArtifactCache::open(folder.path(), 2 * (4 + 72)).unwrap();
+    let cache = ArtifactCache::open(folder.path(), 2 * (4 + 137)).unwrap();
     keep(&cache, &key("a"), b"code").await;
     keep(&cache, &key("b"), b"code").await;
     assert!(has(&cache, &key("a")).await && has(&cache, &key("b")).await);
@@ -107,7 +108,7 @@ async fn at_the_bound_all_are_kept_and_one_beyond_what_was_used_longest_ago_goes
 #[tokio::test]
 async fn what_is_larger_than_the_bound_is_given_and_not_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let cache = ArtifactCache::open(folder.path(), 4 + 71).unwrap();
+    let cache = ArtifactCache::open(folder.path(), 4 + 136).unwrap();
     keep(&cache, &key("a"), b"code").await;
     assert!(!has(&cache, &key("a")).await);
     assert_eq!(files(folder.path()), [""; 0]);
@@ -120,12 +121,12 @@ async fn a_begun_download_goes_on_after_a_restart_and_a_spoiled_one_begins_anew(
     let cache = ArtifactCache::open(folder.path(), 1 << 20).unwrap();
     let mut partial = cache.partial(&key("a")).await.unwrap();
     assert!(partial.begun().is_none());
-    partial.begin(artifact.signature).unwrap();
+    partial.begin(artifact.seal()).unwrap();
     partial.append(b"co").unwrap();
     drop(partial);
     let cache = ArtifactCache::open(folder.path(), 1 << 20).unwrap();
     let mut partial = cache.partial(&key("a")).await.unwrap();
-    assert_eq!(partial.begun(), Some((artifact.signature, 2)));
+    assert_eq!(partial.begun(), Some((artifact.seal(), 2)));
     partial.append(b"DE").unwrap();
     let spoiled = cache.finish(&key("a"), partial, &signer().verifier()).await;
     assert_eq!(spoiled.unwrap_err(), Spoiled);

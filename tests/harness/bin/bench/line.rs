@@ -59,6 +59,11 @@ impl Figure {
         }
     }
 
+    /// What it says.
+    pub(crate) fn value(&self) -> f64 {
+        self.value.unwrap_or_else(|| self.median())
+    }
+
     /// The middle one of its samples.
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
@@ -108,7 +113,7 @@ impl Figure {
             bench: self.bench,
             case: self.case,
             params: &self.params,
-            value: rounded(self.value.unwrap_or_else(|| self.median())),
+            value: rounded(self.value()),
             unit: self.unit,
             p50: rounded(self.median()),
             p99: rounded(self.p99()),

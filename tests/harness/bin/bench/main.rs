@@ -8,6 +8,7 @@ mod line;
 mod queue;
 mod spans;
 mod turn;
+mod wasm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Bench {
     },
     /// The durable queue, on a workload of many conversations: enqueue, claim, complete, wait, and beside a backlog.
     Queue(queue::Arguments),
+    /// Tool calls in a fresh sandbox each: beside wasmtime alone, Node and Python; with compiling and loading.
+    Wasm(wasm::Arguments),
 }
 
 #[tokio::main]
@@ -44,6 +47,7 @@ async fn main() -> ExitCode {
         Bench::Turn { turns } => turn::run(turns).await,
         Bench::Boot { starts } => boot::run(starts).await,
         Bench::Queue(arguments) => queue::run(&arguments).await,
+        Bench::Wasm(arguments) => wasm::run(&arguments).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
