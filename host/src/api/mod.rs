@@ -25,6 +25,7 @@ mod pauses;
 mod progress;
 mod query;
 mod rate;
+mod receipts;
 mod router;
 mod secrets;
 mod server;
@@ -34,6 +35,7 @@ mod stats;
 mod tenants;
 mod tokens;
 mod uploads;
+mod usage;
 mod whoami;
 pub mod worker;
 

@@ -15,6 +15,7 @@ mod messages;
 mod pages;
 mod print;
 mod queue;
+mod receipts;
 mod serve;
 mod stop;
 mod tenants;
@@ -70,6 +71,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Tenant(command) => ask(arguments.log, tenants::tenant(command))?,
         Command::Queue(command) => ask(arguments.log, queue::queue(command))?,
         Command::Message(command) => ask(arguments.log, messages::message(command))?,
+        Command::Receipt(command) => ask(arguments.log, receipts::receipt(command))?,
+        Command::Usage(wanted) => ask(arguments.log, receipts::usage(*wanted))?,
         Command::DeadLetter(command) => ask(arguments.log, dead_letters::dead_letter(command))?,
         Command::Conversation(command) => {
             ask(arguments.log, conversations::conversation(command))?;

@@ -24,6 +24,12 @@ pub(super) const QUANTITIES: &[Quantity] = &[
         31_536_000_000,
         "milliseconds",
     ),
+    whole(
+        "maintenance.receipts_ms",
+        300,
+        31_536_000_000,
+        "milliseconds",
+    ),
 ];
 
 /// What the leading process clears away, and when (`[maintenance]`).
@@ -41,6 +47,8 @@ pub struct Maintenance {
     /// A message that is done or cancelled is kept for so long, milliseconds: its status, its failed attempts, its replies,
     /// and the knowledge that a repeat is one. Dead letters are kept until somebody replays or purges them.
     pub finished_ms: u64,
+    /// The receipt of an invocation is kept for so long, milliseconds. What a day's came to is kept for good.
+    pub receipts_ms: u64,
 }
 
 impl Default for Maintenance {
@@ -51,6 +59,7 @@ impl Default for Maintenance {
             workers_ms: 86_400_000,
             snapshots_ms: 86_400_000,
             finished_ms: 604_800_000,
+            receipts_ms: 604_800_000,
         }
     }
 }

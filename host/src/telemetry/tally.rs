@@ -60,6 +60,8 @@ pub enum Pruned {
     KeyValueCalls,
     /// Finished messages.
     Messages,
+    /// Receipts.
+    Receipts,
 }
 
 type Words = &'static [(&'static str, &'static str)];
@@ -110,6 +112,7 @@ impl Pruned {
             Self::Snapshots => &[("kind", "snapshots")],
             Self::KeyValueCalls => &[("kind", "key_value_calls")],
             Self::Messages => &[("kind", "messages")],
+            Self::Receipts => &[("kind", "receipts")],
         }
     }
 }
