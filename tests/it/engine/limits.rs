@@ -464,12 +464,7 @@ async fn blobs_that_a_call_holds() {
     })
     .await;
     assert_eq!(fixture.reply("blobs 2").await, "2 blobs");
-    assert_exhausted(
-        &fixture,
-        "blobs 3",
-        "2000000 bytes that it made (blob_bytes)",
-    )
-    .await;
+    assert_exhausted(&fixture, "blobs 3", LimitName::BlobBytes, 2_000_000).await;
     let dropped = fixture.reply("blobs-dropped 5").await;
     assert_eq!(
         dropped, "5000000 bytes",
