@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 pub(super) struct Slots<S: Eq + Hash + Clone>(Arc<Mutex<State<S>>>);
 
 #[derive(Debug)]
-struct State<S> {
+struct State<S: Eq + Hash + Clone> {
     free: u32,
     /// The most of one share.
     most: u32,

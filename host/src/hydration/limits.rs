@@ -72,7 +72,7 @@ mod tests {
             limits: set(agent),
         };
         let limits = TurnLimits::of(&set(default), &set(tenant), &snapshot);
-        [limits.engine, limits.of_skill(&name)].map(|set| set.get(LimitName::ToolMs))
+        [limits.engine.clone(), limits.of_skill(&name)].map(|set| set.get(LimitName::ToolMs))
     }
 
     #[test]

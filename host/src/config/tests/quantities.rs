@@ -2,7 +2,6 @@
 
 use super::super::bounds::Bounds;
 use super::*;
-use serde_json::Value;
 
 /// Loads one value for one key by its variable and says which keys were refused for their range.
 fn out_of_range(key: &str, value: &str) -> Vec<&'static str> {
