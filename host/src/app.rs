@@ -245,6 +245,7 @@ fn maintenance_policy(config: &Config) -> maintenance::Policy {
         workers: Duration::from_millis(settings.workers_ms),
         snapshots: Duration::from_millis(settings.snapshots_ms),
         finished: Duration::from_millis(settings.finished_ms),
+        receipts: Duration::from_millis(settings.receipts_ms),
         queue: queue_policy(config),
         outbox: outbox_policy(config),
     }
@@ -295,6 +296,7 @@ fn hydration_policy(config: &Config) -> hydration::Policy {
         memory_window_days: config.hydration.memory_window_days,
         history_messages: config.hydration.history_messages,
         history_bytes: config.hydration.history_bytes,
+        default_limits: config.default_limits.0.clone(),
         ..hydration::Policy::default()
     }
 }

@@ -2,7 +2,9 @@
 
 use super::query::next_cursor;
 use super::{Api, ApiError, ErrorBody, Json, Paging, Path, Query, TenantAdmin};
-use crate::domain::{AgentKey, AgentModels, BotId, Digest, Pool, SecretRef, SkillName, Timestamp};
+use crate::domain::{
+    AgentKey, AgentModels, BotId, Digest, LimitSet, Pool, Reach, SecretRef, SkillName, Timestamp,
+};
 use crate::identity::{self, NewBot, WebhookSecret};
 use crate::queue;
 use crate::store::StoreError;
@@ -74,6 +76,9 @@ struct AgentBody {
     pool: Option<Pool>,
     /// Whether it takes messages.
     enabled: Option<bool>,
+    /// What its turns and the calls of its skills may take, by the names of limits, all of it: for example `tool_ms` and
+    /// `memory_bytes`. More than the operator allows is no more than that.
+    limits: Option<BTreeMap<String, u64>>,
 }
 
 /// An agent.
@@ -104,6 +109,8 @@ struct AgentView {
     /// The models its engine may ask, preferred first.
     #[schema(value_type = Vec<Object>)]
     models: AgentModels,
+    /// What its turns and the calls of its skills may take, where that was said.
+    limits: BTreeMap<String, u64>,
     /// Why it waits for a person, where it does.
     held_reason: Option<String>,
     /// When it was made.
@@ -127,6 +134,7 @@ impl From<AgentProfile> for AgentView {
             runtime_config: agent.runtime_config,
             secrets_ref: agent.secrets_ref,
             models: agent.models,
+            limits: agent.limits.named(),
             held_reason: agent.held_reason,
             created_at: agent.created_at,
             updated_at: agent.updated_at,
@@ -183,6 +191,10 @@ async fn configure_agent(
         models: body.models,
         pool: body.pool,
         enabled: body.enabled,
+        limits: body
+            .limits
+            .map(|limits| LimitSet::parse(&limits, Reach::Turn))
+            .transpose()?,
     };
     let agent = AgentId {
         tenant_id: caller.tenant_id,

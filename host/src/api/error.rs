@@ -3,7 +3,7 @@
 use super::Json;
 use crate::artifacts::AdmitError;
 use crate::control::ControlError;
-use crate::domain::IdError;
+use crate::domain::{IdError, LimitSetError};
 use crate::engine::CompileError;
 use crate::identity::TokenError;
 use crate::queue::EnqueueError;
@@ -266,6 +266,12 @@ impl From<WorkspaceError> for ApiError {
             | WorkspaceError::NotText(_) => Self::Invalid(error.to_string()),
             WorkspaceError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<LimitSetError> for ApiError {
+    fn from(error: LimitSetError) -> Self {
+        Self::Invalid(error.to_string())
     }
 }
 

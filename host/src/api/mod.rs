@@ -26,6 +26,7 @@ mod pauses;
 mod progress;
 mod query;
 mod rate;
+mod receipts;
 mod router;
 mod secrets;
 mod server;
@@ -35,6 +36,7 @@ mod stats;
 mod tenants;
 mod tokens;
 mod uploads;
+mod usage;
 mod whoami;
 pub mod worker;
 

@@ -3,8 +3,8 @@
 use super::lane::{self, Lane};
 use super::{
     Api, ApiError, Json, agents, batches, cancels, components, conversations, dead_letters,
-    document, documents, engines, headers, health, listing, messages, pauses, progress, secrets,
-    skills, stats, tenants, tokens, whoami, worker,
+    document, documents, engines, headers, health, listing, messages, pauses, progress, receipts,
+    secrets, skills, stats, tenants, tokens, usage, whoami, worker,
 };
 use crate::telemetry::{Observer, Operations, observe};
 use axum::extract::DefaultBodyLimit;
@@ -74,6 +74,8 @@ fn operations(api: &Api) -> OpenApiRouter<Api> {
         .merge(stats::routes())
         .merge(components::routes())
         .merge(dead_letters::routes())
+        .merge(receipts::routes())
+        .merge(usage::routes())
         .merge(pauses::routes())
         .merge(whoami::routes())
         .merge(agents::routes())

@@ -155,6 +155,8 @@ struct SkillView {
     tools: Vec<ToolView>,
     /// What it may use.
     granted: Vec<&'static str>,
+    /// What a call of it asks to take, by the names of limits.
+    limits: BTreeMap<String, u64>,
     /// Settings it may read.
     config: BTreeMap<String, String>,
     /// When it was changed last.
@@ -176,6 +178,7 @@ impl From<Skill> for SkillView {
             enabled: skill.enabled,
             digest: skill.component.as_ref().map(Digest::to_string),
             granted: granted(skill.grants),
+            limits: skill.limits.named(),
             config: skill.config,
             updated_at: skill.updated_at,
         }

@@ -2,13 +2,14 @@
 
 use super::query::next_cursor;
 use super::{Api, ApiError, Json, Operator, Paging, Path, Query};
-use crate::domain::{TenantId, Timestamp};
+use crate::domain::{LimitSet, Reach, TenantId, Timestamp};
 use crate::identity::{self, Tenant};
 use crate::queue;
 use crate::store::StoreError;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(create_tenant))
         .routes(routes!(list_tenants))
         .routes(routes!(limit_tenant))
+        .routes(routes!(cap_tenant))
 }
 
 /// One customer.
@@ -39,6 +41,9 @@ struct TenantView {
     /// How many of its messages workers have at once, at most; as configured where it is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_in_flight: Option<i64>,
+    /// What its components are capped at, by the names of limits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    component_limits: BTreeMap<String, u64>,
 }
 
 impl From<Tenant> for TenantView {
@@ -48,6 +53,7 @@ impl From<Tenant> for TenantView {
             created_at: tenant.created_at,
             paused_reason: tenant.paused_reason,
             max_in_flight: tenant.max_in_flight,
+            component_limits: tenant.limits.named(),
         }
     }
 }
@@ -164,6 +170,42 @@ async fn limit_tenant(
         })
         .await;
     if limited? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(ApiError::NotFound("tenant"))
+    }
+}
+
+/// What a tenant's components are capped at.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CapsRequest {
+    /// By the names of limits, for example `tool_ms` and `memory_bytes`; all caps there are to be, so none with `{}`. A cap
+    /// above the operator's own limit changes nothing.
+    limits: BTreeMap<String, u64>,
+}
+
+/// Cap what a tenant's engines and skills may take, whatever its agents and skills ask for. Running turns go on as they began.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}/component-limits", operation_id = "capTenant", tag = "tenants",
+    params(Named), security(("bearer" = ["operator"])), request_body = CapsRequest,
+    responses((status = 204, description = "The next turns keep to it."))
+)]
+async fn cap_tenant(
+    State(api): State<Api>,
+    _: Operator,
+    Path(named): Path<Named>,
+    Json(caps): Json<CapsRequest>,
+) -> Result<StatusCode, ApiError> {
+    let Named { tenant_id } = named;
+    let limits = LimitSet::parse(&caps.limits, Reach::Turn)?;
+    let capped: Result<bool, StoreError> = api
+        .db
+        .write(move |tx| {
+            Box::pin(async move { identity::tenant_cap(tx, &tenant_id, &limits).await })
+        })
+        .await;
+    if capped? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(ApiError::NotFound("tenant"))

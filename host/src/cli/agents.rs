@@ -49,6 +49,12 @@ pub(super) struct ConfigureAgent {
     /// Take messages, or do not.
     #[arg(long, value_name = "true|false")]
     enabled: Option<bool>,
+    /// What its turns and the calls of its skills may take, for example tool_ms=5000; repeated. These and no others.
+    #[arg(long = "limit", value_name = "NAME=VALUE")]
+    limits: Vec<String>,
+    /// Take the limits away that were set for it.
+    #[arg(long, conflicts_with = "limits")]
+    no_limits: bool,
     #[command(flatten)]
     agent: AgentArguments,
 }
@@ -143,6 +149,9 @@ pub(super) async fn agent(command: AgentCommand) -> anyhow::Result<()> {
             body.insert(field.to_owned(), json!(value));
         }
     }
+    if wanted.no_limits || !wanted.limits.is_empty() {
+        body.insert("limits".to_owned(), limits(&wanted.limits)?);
+    }
     if let Some(enabled) = wanted.enabled {
         body.insert("enabled".to_owned(), enabled.into());
     }
@@ -180,6 +189,23 @@ fn parse_model(text: &str, secret: Option<&str>) -> anyhow::Result<Value> {
     Ok(json!({
         "api": api, "model": model, "baseUrl": url.trim_start_matches('@'), "secretRef": secret,
     }))
+}
+
+/// `tool_ms=5000`, as an object.
+pub(super) fn limits(texts: &[String]) -> anyhow::Result<Value> {
+    let mut limits = Map::new();
+    for text in texts {
+        let (name, value) = text
+            .split_once('=')
+            .with_context(|| format!("{text:?} is no NAME=VALUE, as tool_ms=5000 is"))?;
+        let value: u64 = value
+            .parse()
+            .with_context(|| format!("{value:?} of {name} is no whole number"))?;
+        if limits.insert(name.to_owned(), value.into()).is_some() {
+            bail!("{name} is named twice");
+        }
+    }
+    Ok(limits.into())
 }
 
 fn parse_setting(text: &str) -> anyhow::Result<(String, Value)> {

@@ -5,6 +5,7 @@ use super::dead_letters::DeadLetterCommand;
 use super::logging::{LogFormat, Reader};
 use super::messages::MessageCommand;
 use super::queue::QueueCommand;
+use super::receipts::{ReceiptCommand, UsageArguments};
 use super::tenants::TenantCommand;
 use super::tokens::TokenCommand;
 use super::uploads::{EngineCommand, SkillCommand, WorkspaceCommand};
@@ -58,6 +59,11 @@ pub(super) enum Command {
     /// See, replay and purge messages that were given up.
     #[command(subcommand)]
     DeadLetter(DeadLetterCommand),
+    /// See what components cost.
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// See what a tenant used, by day.
+    Usage(Box<UsageArguments>),
     /// Let a conversation wait, and let it go on.
     #[command(subcommand)]
     Conversation(ConversationCommand),

@@ -16,6 +16,7 @@ mod messages;
 mod pages;
 mod print;
 mod queue;
+mod receipts;
 mod serve;
 mod stop;
 mod tenants;
@@ -72,6 +73,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Component(command) => ask(arguments.log, components::component(command))?,
         Command::Queue(command) => ask(arguments.log, queue::queue(command))?,
         Command::Message(command) => ask(arguments.log, messages::message(command))?,
+        Command::Receipt(command) => ask(arguments.log, receipts::receipt(command))?,
+        Command::Usage(wanted) => ask(arguments.log, receipts::usage(*wanted))?,
         Command::DeadLetter(command) => ask(arguments.log, dead_letters::dead_letter(command))?,
         Command::Conversation(command) => {
             ask(arguments.log, conversations::conversation(command))?;

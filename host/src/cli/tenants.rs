@@ -1,6 +1,7 @@
 //! `tenant`: make tenants, let them wait, bound them.
 
 use super::client::{Client, ClientArguments};
+use super::agents::limits;
 use super::print;
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -50,6 +51,39 @@ Examples:
   agent-factory tenant limit acme --default"
     )]
     Limit(Limit),
+    /// Cap what a tenant's engines and skills may take, whatever its agents and skills ask for.
+    #[command(
+        override_usage = "agent-factory tenant cap [OPTIONS] <TENANT> <NAME=VALUE...|--none>",
+        after_help = "\
+Examples:
+  agent-factory tenant cap acme tool_ms=5000 memory_bytes=16777216
+  agent-factory tenant cap acme --none
+
+These caps and no others; a cap above the operator's own limit changes nothing."
+    )]
+    Cap(Cap),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Cap {
+    /// Which.
+    #[arg(value_name = "TENANT")]
+    tenant: String,
+    #[command(flatten)]
+    caps: Caps,
+    #[command(flatten)]
+    client: ClientArguments,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Caps {
+    /// A limit's name and the most of it.
+    #[arg(value_name = "NAME=VALUE")]
+    limits: Vec<String>,
+    /// No caps.
+    #[arg(long)]
+    none: bool,
 }
 
 #[derive(Debug, Args)]
@@ -122,6 +156,15 @@ pub(super) async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
             let path = ["tenants", &tenant, "resume"];
             client.ask(Method::POST, &path, &[], None::<&Value>).await?;
             print::note(&format!("the tenant {tenant} goes on"))
+        }
+        TenantCommand::Cap(cap) => {
+            let client = Client::new(&cap.client)?;
+            let path = ["tenants", &cap.tenant, "component-limits"];
+            let body = json!({ "limits": limits(&cap.caps.limits)? });
+            client.ask(Method::PUT, &path, &[], Some(&body)).await?;
+            let none = cap.caps.none;
+            let caps = if none { "none".to_owned() } else { cap.caps.limits.join(" ") };
+            print::note(&format!("caps of the tenant {}: {caps}", cap.tenant))
         }
         TenantCommand::Limit(limit) => {
             let client = Client::new(&limit.client)?;

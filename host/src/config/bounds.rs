@@ -4,7 +4,7 @@
 
 use super::error::{Origin, Problem};
 use super::{
-    egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
+    default_limits, egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
     worker,
 };
 use serde_json::Value;
@@ -90,7 +90,9 @@ pub fn quantities() -> impl Iterator<Item = &'static Quantity> {
         outbox::QUANTITIES,
         telegram::QUANTITIES,
         egress::QUANTITIES,
-        limits::QUANTITIES,
+        limits::OF_A_CALL,
+        limits::OF_A_WORKER,
+        default_limits::QUANTITIES,
         uploads::QUANTITIES,
         worker::QUANTITIES,
     ]
@@ -112,7 +114,8 @@ pub(super) fn check(
     quantities()
         .filter_map(|quantity| {
             let value = values.get(quantity.key)?;
-            (!quantity.accepts(value)).then(|| Problem::Range {
+            // A null is a value that is not set; nobody can write one.
+            (!value.is_null() && !quantity.accepts(value)).then(|| Problem::Range {
                 quantity,
                 value: value.to_string(),
                 origin: origin(quantity.key),

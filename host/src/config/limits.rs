@@ -1,50 +1,34 @@
 //! `[limits]`: what one call of a component may take.
 
 use super::bounds::{Quantity, whole};
+use crate::domain::{LimitName, LimitSet};
 use serde::{Deserialize, Serialize};
 
-pub(super) const QUANTITIES: &[Quantity] = &[
+/// What bounds one call or one turn, as [`LimitName`] has it.
+pub(super) const OF_A_CALL: &[Quantity] = &of_a_call();
+
+/// What bounds a whole worker.
+pub(super) const OF_A_WORKER: &[Quantity] = &[
     whole("limits.engine_slots", 1, 1_024, "turns"),
     whole("limits.tool_slots", 1, 4_096, "tool calls"),
-    whole("limits.memory_bytes", 64 << 10, 4 << 30, "bytes"),
-    whole("limits.table_elements", 1, 10_000_000, "elements"),
-    whole("limits.handles", 1, 1_000_000, "handles"),
-    whole("limits.turn_ms", 1, 3_600_000, "milliseconds"),
-    whole("limits.turn_cpu_ms", 1, 3_600_000, "milliseconds"),
-    whole("limits.tool_ms", 1, 3_600_000, "milliseconds"),
-    whole("limits.tool_cpu_ms", 1, 3_600_000, "milliseconds"),
-    whole("limits.host_calls", 1, 10_000_000, "calls"),
-    whole("limits.host_call_bytes", 1 << 10, 256 << 20, "bytes"),
-    whole("limits.blob_bytes", 0, 256 << 20, "bytes"),
-    whole("limits.tool_rounds", 1, 1_000, "batches"),
-    whole("limits.tool_batch", 1, 1_000, "tools"),
-    whole("limits.tool_argument_bytes", 2, 64 << 20, "bytes"),
-    whole("limits.tool_output_bytes", 1, 64 << 20, "bytes"),
-    whole("limits.append_messages", 1, 10_000, "messages"),
-    whole("limits.append_bytes", 1, 256 << 20, "bytes"),
-    whole("limits.reply_bytes", 1, 1 << 20, "bytes"),
-    whole("limits.reply_file_bytes", 0, 64 << 20, "bytes"),
-    whole("limits.log_lines", 0, 100_000, "lines"),
-    whole("limits.log_line_bytes", 16, 1 << 20, "bytes"),
-    whole("limits.log_bytes", 0, 64 << 20, "bytes"),
-    whole("limits.kv_key_bytes", 1, 1_024, "bytes"),
-    whole("limits.kv_value_bytes", 1, 16 << 20, "bytes"),
-    whole("limits.kv_keys", 0, 1_000_000, "keys"),
-    whole("limits.overlay_bytes", 0, 256 << 20, "bytes"),
-    whole("limits.overlay_entries", 0, 1_000_000, "keys"),
-    whole("limits.memory_append_bytes", 0, 16 << 20, "bytes"),
-    whole("limits.memory_hits", 1, 1_000, "hits"),
-    whole("limits.output_tokens", 1, 1_000_000, "tokens"),
-    whole("limits.model_calls", 0, 10_000, "calls"),
-    whole("limits.model_output_tokens", 1, 100_000_000, "tokens"),
-    whole("limits.model_request_bytes", 2, 256 << 20, "bytes"),
-    whole("limits.model_answer_bytes", 1, 1 << 30, "bytes"),
-    whole("limits.model_event_bytes", 1, 64 << 20, "bytes"),
+    whole("limits.tenant_engine_slots", 1, 1_024, "turns"),
+    whole("limits.tenant_tool_slots", 1, 4_096, "tool calls"),
     whole("limits.component_bytes", 8, 1 << 30, "bytes"),
     whole("limits.component_cache_bytes", 0, 1 << 40, "bytes"),
     whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
     whole("limits.compile_memory_bytes", 16 << 20, 64 << 30, "bytes"),
 ];
+
+const fn of_a_call() -> [Quantity; LimitName::ALL.len()] {
+    let mut table = [whole("", 0, 0, ""); LimitName::ALL.len()];
+    let (mut names, mut rest) = (LimitName::ALL, table.as_mut_slice());
+    while let ([name, other_names @ ..], [place, other_places @ ..]) = (names, rest) {
+        let (min, max) = name.bounds();
+        *place = whole(name.key(), min, max, name.unit());
+        (names, rest) = (other_names, other_places);
+    }
+    table
+}
 
 /// What one call of a component may take (`[limits]`). At a limit a call goes on. One beyond it, what
 /// was asked is refused, or the call ends, with an error that names the limit and its value; where
@@ -57,10 +41,22 @@ pub struct Limits {
     pub engine_slots: u32,
     /// Tool calls that run at once in one worker, apart from the turns that wait for them.
     pub tool_slots: u32,
+    /// Of the turns that run at once, the most of one tenant; the others wait, and tenants take turns. No more than
+    /// `engine_slots`.
+    pub tenant_engine_slots: u32,
+    /// Of the tool calls that run at once, the most of one tenant, likewise. What is left of `tool_slots` is free for others,
+    /// whatever one tenant's tools do.
+    pub tenant_tool_slots: u32,
     /// Linear memory of one call, all memories of the component together, bytes.
     pub memory_bytes: u64,
     /// Elements of all tables of one call together.
     pub table_elements: u32,
+    /// Core instances of one component: language runtimes split themselves into dozens.
+    pub core_instances: u32,
+    /// Tables of one component.
+    pub tables: u32,
+    /// Linear memories of one component, each of which reserves some 4 GiB of address space in every slot.
+    pub memories: u32,
     /// Resource handles of one call.
     pub handles: u32,
     /// Wall clock of one turn, tools and waiting included, milliseconds.
@@ -77,6 +73,8 @@ pub struct Limits {
     /// What one call to the host may copy out of the guest, bytes; a read of a blob copies no more
     /// into it.
     pub host_call_bytes: u64,
+    /// Random bytes that a component may ask for at once.
+    pub random_bytes: u64,
     /// Contents of the blobs that one call of a component made and still holds, bytes.
     pub blob_bytes: u64,
     /// Batches of tools in one turn.
@@ -144,8 +142,13 @@ impl Default for Limits {
         Self {
             engine_slots: 16,
             tool_slots: 32,
+            tenant_engine_slots: 16,
+            tenant_tool_slots: 24,
             memory_bytes: 64 << 20,
             table_elements: 20_000,
+            core_instances: 64,
+            tables: 8,
+            memories: 2,
             handles: 4_096,
             turn_ms: 120_000,
             turn_cpu_ms: 10_000,
@@ -153,6 +156,7 @@ impl Default for Limits {
             tool_cpu_ms: 5_000,
             host_calls: 10_000,
             host_call_bytes: 4 << 20,
+            random_bytes: 64 << 10,
             blob_bytes: 8 << 20,
             tool_rounds: 16,
             tool_batch: 16,
@@ -182,6 +186,110 @@ impl Default for Limits {
             component_cache_bytes: 512 << 20,
             compile_ms: 300_000,
             compile_memory_bytes: 2 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// The value of a limit.
+    #[must_use]
+    pub fn get(&self, limit: LimitName) -> u64 {
+        match limit {
+            LimitName::MemoryBytes => self.memory_bytes,
+            LimitName::TableElements => u64::from(self.table_elements),
+            LimitName::CoreInstances => u64::from(self.core_instances),
+            LimitName::Tables => u64::from(self.tables),
+            LimitName::Memories => u64::from(self.memories),
+            LimitName::Handles => u64::from(self.handles),
+            LimitName::TurnMs => self.turn_ms,
+            LimitName::TurnCpuMs => self.turn_cpu_ms,
+            LimitName::ToolMs => self.tool_ms,
+            LimitName::ToolCpuMs => self.tool_cpu_ms,
+            LimitName::HostCalls => u64::from(self.host_calls),
+            LimitName::HostCallBytes => self.host_call_bytes,
+            LimitName::RandomBytes => self.random_bytes,
+            LimitName::BlobBytes => self.blob_bytes,
+            LimitName::ToolRounds => u64::from(self.tool_rounds),
+            LimitName::ToolBatch => u64::from(self.tool_batch),
+            LimitName::ToolArgumentBytes => self.tool_argument_bytes,
+            LimitName::ToolOutputBytes => self.tool_output_bytes,
+            LimitName::AppendMessages => u64::from(self.append_messages),
+            LimitName::AppendBytes => self.append_bytes,
+            LimitName::ReplyBytes => self.reply_bytes,
+            LimitName::ReplyFileBytes => self.reply_file_bytes,
+            LimitName::LogLines => u64::from(self.log_lines),
+            LimitName::LogLineBytes => u64::from(self.log_line_bytes),
+            LimitName::LogBytes => self.log_bytes,
+            LimitName::KvKeyBytes => u64::from(self.kv_key_bytes),
+            LimitName::KvValueBytes => self.kv_value_bytes,
+            LimitName::KvKeys => u64::from(self.kv_keys),
+            LimitName::OverlayBytes => self.overlay_bytes,
+            LimitName::OverlayEntries => u64::from(self.overlay_entries),
+            LimitName::MemoryAppendBytes => self.memory_append_bytes,
+            LimitName::MemoryHits => u64::from(self.memory_hits),
+            LimitName::OutputTokens => u64::from(self.output_tokens),
+            LimitName::ModelCalls => u64::from(self.model_calls),
+            LimitName::ModelOutputTokens => self.model_output_tokens,
+            LimitName::ModelRequestBytes => self.model_request_bytes,
+            LimitName::ModelAnswerBytes => self.model_answer_bytes,
+            LimitName::ModelEventBytes => self.model_event_bytes,
+        }
+    }
+
+    /// These, each no higher than what `asked` has for it: what one turn or call is held to. Never more than these: they are
+    /// what the operator allows, and what memory was set aside for.
+    #[must_use]
+    pub fn within(&self, asked: &LimitSet) -> Self {
+        let mut effective = self.clone();
+        for (limit, value) in asked.iter() {
+            effective.lower(limit, value);
+        }
+        effective
+    }
+
+    fn lower(&mut self, limit: LimitName, value: u64) {
+        match limit {
+            LimitName::MemoryBytes => self.memory_bytes = self.memory_bytes.min(value),
+            LimitName::TurnMs => self.turn_ms = self.turn_ms.min(value),
+            LimitName::TurnCpuMs => self.turn_cpu_ms = self.turn_cpu_ms.min(value),
+            LimitName::ToolMs => self.tool_ms = self.tool_ms.min(value),
+            LimitName::ToolCpuMs => self.tool_cpu_ms = self.tool_cpu_ms.min(value),
+            LimitName::HostCalls => self.host_calls = self.host_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::BlobBytes => self.blob_bytes = self.blob_bytes.min(value),
+            LimitName::ToolRounds => self.tool_rounds = self.tool_rounds.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::ToolOutputBytes => self.tool_output_bytes = self.tool_output_bytes.min(value),
+            LimitName::LogLines => self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::LogBytes => self.log_bytes = self.log_bytes.min(value),
+            LimitName::KvValueBytes => self.kv_value_bytes = self.kv_value_bytes.min(value),
+            LimitName::OverlayBytes => self.overlay_bytes = self.overlay_bytes.min(value),
+            LimitName::ModelCalls => self.model_calls = self.model_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::ModelOutputTokens => self.model_output_tokens = self.model_output_tokens.min(value),
+            // Nobody but the operator sets the others; one that was stored by another version is not looked at.
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Reach;
+    use std::collections::BTreeMap;
+
+    fn asked(limit: LimitName, value: u64) -> LimitSet {
+        let values = BTreeMap::from([(limit.to_string(), value)]);
+        LimitSet::parse(&values, Reach::Turn).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_for_counts_up_to_what_the_operator_allows_for_every_limit_that_can_be_asked_for() {
+        let settable = |limit: &&LimitName| limit.settable(Reach::Turn);
+        for limit in LimitName::ALL.iter().filter(settable) {
+            let allowed = Limits::default();
+            let (most, (lowest, highest)) = (allowed.get(*limit), limit.bounds());
+            assert_eq!(allowed.within(&asked(*limit, lowest)).get(*limit), lowest);
+            assert_eq!(allowed.within(&asked(*limit, most)), allowed);
+            assert_eq!(allowed.within(&asked(*limit, highest)), allowed, "{limit}");
         }
     }
 }

@@ -43,6 +43,12 @@ pub(super) const QUANTITIES: &[Quantity] = &[
         31_536_000_000,
         "milliseconds",
     ),
+    whole(
+        "maintenance.receipts_ms",
+        300,
+        31_536_000_000,
+        "milliseconds",
+    ),
 ];
 
 /// What the leading process clears away, and when (`[maintenance]`).
@@ -71,6 +77,8 @@ pub struct Maintenance {
     /// A component or file that nobody has referred to for so long is cleared away, milliseconds: no shorter than an upload
     /// takes.
     pub unreferenced_ms: u64,
+    /// The receipt of an invocation is kept for so long, milliseconds. What a day's came to is kept for good.
+    pub receipts_ms: u64,
 }
 
 impl Default for Maintenance {
@@ -85,6 +93,7 @@ impl Default for Maintenance {
             recompile_ms: 3_600_000,
             superseded_code_ms: 604_800_000,
             unreferenced_ms: 86_400_000,
+            receipts_ms: 604_800_000,
         }
     }
 }

@@ -10,6 +10,7 @@
 
 mod bounds;
 mod database;
+mod default_limits;
 mod egress;
 mod environment;
 mod error;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use bounds::{Bounds, Quantity, quantities, quantity};
 pub use database::{Database, DatabaseUrl, DatabaseUrlError, PostgresUrl, Synchronous};
+pub use default_limits::DefaultLimits;
 pub use egress::{AllowPrivate, Egress, HostPort, HostPortError};
 pub use environment::process_environment;
 pub use error::{ConfigError, Origin, Problem};
@@ -110,8 +112,10 @@ pub struct Config {
     pub worker: Worker,
     /// Where guests' requests may go.
     pub egress: Egress,
-    /// What one call of a component may take.
+    /// What one call of a component may take at most, whoever asks.
     pub limits: Limits,
+    /// What it may take where nobody asks for more or less.
+    pub default_limits: DefaultLimits,
     /// What a tenant may store, and how many uploads are taken at once.
     pub uploads: Uploads,
 }

@@ -18,7 +18,7 @@ pub use messages::{
 
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, TraceId, WorkerId,
+    Pool, Receipt, TraceId, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform, Seal};
 use crate::hydration::{Bundle, Snapshot};
@@ -93,8 +93,8 @@ pub trait ControlPlane: Send + Sync + 'static {
     /// The turn did not succeed (`workerFail`).
     async fn fail(&self, lease: &Lease, failure: Failure) -> Result<Settled, ControlError>;
 
-    /// Put the message back as if it had not been claimed: the worker stops.
-    async fn give_back(&self, lease: &Lease) -> Result<(), ControlError>;
+    /// Put the message back as if it had not been claimed: the worker stops. What was `spent` on it all the same is kept.
+    async fn give_back(&self, lease: &Lease, spent: Vec<Receipt>) -> Result<(), ControlError>;
 
     /// Read a value.
     async fn kv_get(

@@ -5,7 +5,7 @@ use super::{Beat, Completion, DeliveryBatch, Failure, LaneLease, Sent, Settled};
 use crate::domain::json::{base64_bytes, millis};
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvScope, Lease, MemoryHit, OutboxId, Pool,
-    TraceId, WorkerId,
+    Receipt, TraceId, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -149,6 +149,19 @@ pub struct FailRequest {
     /// Why, by what should happen next.
     #[schema(value_type = Object)]
     pub failure: Failure,
+}
+
+/// A message is put back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GiveBackRequest {
+    /// Under which lease.
+    #[schema(value_type = Object)]
+    pub lease: Lease,
+    /// What was spent on it all the same.
+    #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
+    pub receipts: Vec<Receipt>,
 }
 
 /// What became of the message.

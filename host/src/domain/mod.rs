@@ -8,6 +8,7 @@ mod grants;
 mod ids;
 pub mod json;
 mod lease;
+mod limit;
 mod message;
 mod model;
 mod payload;
@@ -26,6 +27,7 @@ pub use ids::{
     SecretRef, SkillName, TenantId, TokenId, WorkerId,
 };
 pub use lease::{ClaimId, ClaimIdError, ClaimTry, Fence, Lease, LeaseSeal, LeaseToken};
+pub use limit::{LimitExceeded, LimitName, LimitSet, LimitSetError, Reach, UnknownLimit};
 pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use model::{AgentModel, AgentModels, BaseUrl, ModelApi, ModelError, ModelName};
 pub use payload::{Channel, Payload, Provider};

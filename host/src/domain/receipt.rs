@@ -1,5 +1,5 @@
-use super::{Digest, ModelApi, ModelName, SkillName, ToolName};
-use serde::{Deserialize, Serialize};
+use super::{Digest, LimitExceeded, ModelApi, ModelName, SkillName, ToolName};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What was invoked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,12 @@ pub struct Receipt {
     pub component: Digest,
     /// How it ended.
     pub outcome: ReceiptOutcome,
+    /// The limit that ended it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    pub ended_by: Option<LimitExceeded>,
+    /// Limits that it was over and that did not end it: what it asked for was refused, cut or dropped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "all_known")]
+    pub limits_met: Vec<LimitExceeded>,
     /// Wall clock, microseconds.
     pub duration_us: u64,
     /// Time on a processor, microseconds: how long the host spent polling the guest.
@@ -115,4 +121,55 @@ pub struct Receipt {
     /// Of a request to a model; none of a component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<ModelUsage>,
+}
+
+impl Receipt {
+    /// The skill whose tool was called.
+    #[must_use]
+    pub const fn skill(&self) -> Option<&SkillName> {
+        match &self.invocation {
+            Invocation::Tool { skill, .. } => Some(skill),
+            Invocation::Engine | Invocation::Model { .. } => None,
+        }
+    }
+}
+
+impl Invocation {
+    /// The word for what was invoked.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Engine => "engine",
+            Self::Tool { .. } => "tool",
+            Self::Model { .. } => "model",
+        }
+    }
+}
+
+/// A limit as a newer version may name it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Named {
+    Known(LimitExceeded),
+    Unknown(serde::de::IgnoredAny),
+}
+
+impl Named {
+    fn known(self) -> Option<LimitExceeded> {
+        match self {
+            Self::Known(limit) => Some(limit),
+            Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// A receipt of a newer version is read all the same: a limit that this one does not know is left out.
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LimitExceeded>, D::Error> {
+    let named = Option::<Named>::deserialize(from)?;
+    Ok(named.and_then(Named::known))
+}
+
+fn all_known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<LimitExceeded>, D::Error> {
+    let named = Vec::<Named>::deserialize(from)?;
+    Ok(named.into_iter().filter_map(Named::known).collect())
 }

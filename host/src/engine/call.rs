@@ -4,53 +4,76 @@ use super::bindings::v0_1::{EnginePre, SkillPre, adapter, types};
 use super::bindings::{tool_error_from_guest, tool_output_from_guest};
 use super::capabilities::{ToolCall, TurnHandle};
 use super::dispatcher::Scope;
+use super::log::Logged;
 use super::meter::CpuMeter;
 use super::state::CallState;
 use super::stop::Stop;
 use super::trap;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, Receipt, ReceiptLine, ReceiptOutcome, ToolError, ToolOutput,
+    Digest, Invocation, LimitExceeded, LimitName, Receipt, ReceiptLine, ReceiptOutcome, ToolError,
+    ToolOutput,
 };
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wasmtime::{Engine, Store};
 
+/// The span of a call, with places for what [`record`] writes.
+macro_rules! span {
+    ($name:literal, $($field:tt)+) => {
+        tracing::info_span!(
+            $name,
+            $($field)+,
+            outcome = tracing::field::Empty,
+            limit = tracing::field::Empty,
+            cpu_us = tracing::field::Empty,
+            memory_peak_bytes = tracing::field::Empty,
+            host_calls = tracing::field::Empty,
+        )
+    };
+}
+pub(super) use span;
+
+/// Write into a call's span how it ended and what it cost.
+pub(super) fn record(span: &tracing::Span, receipt: &Receipt) {
+    span.record("outcome", receipt.outcome.word());
+    if let Some(exceeded) = receipt.ended_by {
+        span.record("limit", exceeded.limit.as_str());
+    }
+    span.record("cpu_us", receipt.cpu_us);
+    span.record("memory_peak_bytes", receipt.memory_peak_bytes);
+    span.record("host_calls", receipt.host_calls);
+}
+
 /// The time a call may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
-    wall_ms: u64,
-    wall_name: &'static str,
-    cpu_ms: u64,
-    cpu_name: &'static str,
+    /// Wall clock, milliseconds.
+    wall: LimitExceeded,
+    /// On a processor, milliseconds.
+    cpu: LimitExceeded,
 }
 
 impl Budget {
     /// Of an engine's turn.
-    pub(super) const fn turn(limits: &Limits) -> Self {
-        Self {
-            wall_ms: limits.turn_ms,
-            wall_name: "turn_ms",
-            cpu_ms: limits.turn_cpu_ms,
-            cpu_name: "turn_cpu_ms",
-        }
+    pub(super) fn turn(limits: &Limits) -> Self {
+        Self::of(limits, LimitName::TurnMs, LimitName::TurnCpuMs)
     }
 
     /// Of a tool call.
-    pub(super) const fn tool(limits: &Limits) -> Self {
-        Self {
-            wall_ms: limits.tool_ms,
-            wall_name: "tool_ms",
-            cpu_ms: limits.tool_cpu_ms,
-            cpu_name: "tool_cpu_ms",
-        }
+    pub(super) fn tool(limits: &Limits) -> Self {
+        Self::of(limits, LimitName::ToolMs, LimitName::ToolCpuMs)
     }
 
-    fn wall_over(self) -> Stop {
-        Stop::Exhausted(format!(
-            "the component took longer than {} ms ({})",
-            self.wall_ms, self.wall_name
-        ))
+    fn of(limits: &Limits, wall: LimitName, cpu: LimitName) -> Self {
+        let named = |limit: LimitName| LimitExceeded {
+            limit,
+            value: limits.get(limit),
+        };
+        Self {
+            wall: named(wall),
+            cpu: named(cpu),
+        }
     }
 }
 
@@ -132,12 +155,42 @@ pub(super) enum CallFailure {
 }
 
 impl CallFailure {
-    /// The word for the receipt.
-    pub(super) const fn outcome(&self) -> ReceiptOutcome {
+    /// For the receipt.
+    pub(super) const fn ended(&self) -> Ended {
         match self {
-            Self::Stopped(Stop::Exhausted(_)) => ReceiptOutcome::Exhausted,
-            Self::Stopped(Stop::Cancelled | Stop::LeaseLost) => ReceiptOutcome::Cancelled,
-            Self::Stopped(Stop::Misuse(_)) | Self::Trapped(_) => ReceiptOutcome::Trap,
+            Self::Stopped(Stop::Exhausted(limit)) => Ended::at(*limit),
+            Self::Stopped(Stop::Cancelled | Stop::LeaseLost) => Ended::CANCELLED,
+            Self::Stopped(Stop::Misuse(_)) | Self::Trapped(_) => Ended::with(ReceiptOutcome::Trap),
+        }
+    }
+}
+
+/// How a call ended, for its receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    pub(super) outcome: ReceiptOutcome,
+    /// The limit that ended it.
+    pub(super) by: Option<LimitExceeded>,
+}
+
+impl Ended {
+    /// With an answer.
+    pub(super) const OK: Self = Self::with(ReceiptOutcome::Ok);
+    /// With an error the guest chose.
+    pub(super) const GUEST_ERROR: Self = Self::with(ReceiptOutcome::GuestError);
+    /// The turn ended first.
+    pub(super) const CANCELLED: Self = Self::with(ReceiptOutcome::Cancelled);
+
+    /// By no limit.
+    pub(super) const fn with(outcome: ReceiptOutcome) -> Self {
+        Self { outcome, by: None }
+    }
+
+    /// By a limit.
+    pub(super) const fn at(limit: LimitExceeded) -> Self {
+        Self {
+            outcome: ReceiptOutcome::Exhausted,
+            by: Some(limit),
         }
     }
 }
@@ -156,6 +209,7 @@ pub(super) struct Cost {
     host_calls: u32,
     log: Vec<ReceiptLine>,
     log_dropped: u32,
+    limits_met: Vec<LimitExceeded>,
 }
 
 impl Cost {
@@ -163,13 +217,15 @@ impl Cost {
         self,
         invocation: Invocation,
         component: Digest,
-        outcome: ReceiptOutcome,
+        end: Ended,
     ) -> Receipt {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Receipt {
             invocation,
             component,
-            outcome,
+            outcome: end.outcome,
+            ended_by: end.by,
+            limits_met: self.limits_met,
             duration_us: micros(self.duration),
             cpu_us: micros(self.cpu),
             memory_peak_bytes: self.memory_peak,
@@ -189,20 +245,20 @@ pub(super) async fn run<W: Work>(
     cancel: &CancellationToken,
     work: W,
 ) -> CallEnd<W::Answer> {
-    let limits = std::sync::Arc::clone(&scope.session.limits);
+    let limits = std::sync::Arc::clone(&scope.limits);
     let log = scope.log.clone();
-    let cpu = CpuMeter::new(budget.cpu_ms, budget.cpu_name);
+    let cpu = CpuMeter::new(budget.cpu);
     let started = Instant::now();
     let mut store = CallState::store(engine, &limits, cpu.clone(), scope);
     let working = tokio::time::timeout(
-        Duration::from_millis(budget.wall_ms),
+        Duration::from_millis(budget.wall.value),
         cpu.measure(work.run(&mut store)),
     );
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(CallFailure::Stopped(Stop::Cancelled)),
         ended = working => match ended {
-            Err(_) => Err(CallFailure::Stopped(budget.wall_over())),
+            Err(_) => Err(CallFailure::Stopped(Stop::Exhausted(budget.wall))),
             Ok(Err(stop)) => Err(CallFailure::Stopped(stop)),
             Ok(Ok(answer)) => Ok(answer),
         },
@@ -213,14 +269,15 @@ pub(super) async fn run<W: Work>(
         answer.map_err(|error| trap::classify(&error, &state.memory, &limits, &log.last_words()))
     });
     let (memory_peak, host_calls) = (state.memory.peak(), state.scope.host_calls());
-    let (lines, log_dropped) = log.take();
+    let Logged { lines, dropped, met } = log.take();
     let cost = Cost {
         duration: started.elapsed(),
         cpu: cpu.spent(),
         memory_peak,
         host_calls,
         log: lines,
-        log_dropped,
+        log_dropped: dropped,
+        limits_met: met,
     };
     CallEnd { answer, cost }
 }

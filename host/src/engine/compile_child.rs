@@ -3,7 +3,6 @@
 use super::artifact::CompiledCode;
 use super::compile::{CompileError, ComponentKind, Described, compile_component};
 use super::description::Description;
-use super::runtime::MEMORIES;
 use crate::config::Limits;
 use crate::domain::{Digest, Tool};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -63,7 +62,7 @@ pub fn compile_child_main(kind: ComponentKind, limits: &Limits) -> ExitCode {
 /// reservations.
 fn confine(limits: &Limits) -> Result<(), CompileError> {
     let memory = limits.compile_memory_bytes;
-    let reserved = MEMORY_RESERVATION.saturating_mul(u64::from(MEMORIES));
+    let reserved = MEMORY_RESERVATION.saturating_mul(u64::from(limits.memories));
     let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
     let seconds = limits.compile_ms.div_ceil(1_000).saturating_mul(threads);
     for (resource, most) in [

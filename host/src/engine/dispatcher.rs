@@ -11,7 +11,7 @@ use super::session::Session;
 use super::stop::Stop;
 use super::{Grants, LookupError};
 use crate::config::Limits;
-use crate::domain::{Digest, KvOwner};
+use crate::domain::{Digest, KvOwner, LimitExceeded, LimitName};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub(super) trait HostCall: Send {
 pub(super) struct Scope {
     /// The turn it is part of.
     pub(super) session: Arc<Session>,
+    /// What it may take.
+    pub(super) limits: Arc<Limits>,
     /// Whose keys.
     pub(super) owner: KvOwner,
     /// What it may touch.
@@ -53,18 +55,20 @@ pub(super) struct Scope {
 impl Scope {
     pub(super) fn new(
         session: Arc<Session>,
+        limits: Arc<Limits>,
         id: String,
         owner: KvOwner,
         grants: Grants,
         config: BTreeMap<String, String>,
     ) -> Self {
         let log = CallLog::new(
-            &session.limits,
+            &limits,
             session.log_budget.clone(),
             session.redactor.clone(),
         );
         Self {
             session,
+            limits,
             owner,
             grants,
             config,
@@ -81,7 +85,7 @@ impl Scope {
         self.host_calls = self.host_calls.saturating_add(u32::from(C::COUNTED));
         if self.host_calls > self.limits().host_calls {
             self.host_calls = self.limits().host_calls;
-            return Err(Stop::host_calls(self.limits()).into());
+            return Err(Stop::over(&self.limits, LimitName::HostCalls).into());
         }
         tracing::trace!(call = C::NAME, "host call");
         Ok(call.answer(self).await?)
@@ -94,7 +98,17 @@ impl Scope {
 
     /// The limits of the call.
     pub(super) fn limits(&self) -> &Limits {
-        &self.session.limits
+        &self.limits
+    }
+
+    /// Something that was asked for is over a limit, and the call goes on: noted in the receipt.
+    pub(super) fn refuse(&self, limit: LimitName) -> LimitExceeded {
+        let exceeded = LimitExceeded {
+            limit,
+            value: self.limits.get(limit),
+        };
+        self.log.met(exceeded);
+        exceeded
     }
 
     /// The name of the next write that takes effect at once. The same for the same write at the same

@@ -4,7 +4,7 @@ use super::artifact::Platform;
 use super::artifact::{ArtifactVerifier, CompiledComponent, Untrusted};
 use super::bindings::v0_1::{EnginePre, SkillPre};
 use super::cache::ComponentCache;
-use super::call::{self, Budget, CallFailure, RunTurn};
+use super::call::{self, Budget, CallFailure, Ended, RunTurn};
 use super::capabilities::{engine_linker, skill_linker};
 use super::capacity::Capacity;
 use super::compile::ComponentKind;
@@ -13,16 +13,17 @@ use super::dispatcher::Scope;
 use super::runtime::{self, HostError};
 use super::schema::{self, Schema};
 use super::session::Session;
+use super::slots::{Slot, Slots};
 use super::state::CallState;
 use super::stop::Stop;
 use super::turn::{TurnEnd, TurnFailure, TurnInput};
 use super::{Grants, deserialize, redacted};
 use crate::config::Limits;
-use crate::domain::{Digest, Invocation, KvOwner, ReceiptOutcome, ToolError};
+use crate::domain::{Digest, Invocation, KvOwner, LimitSet, ToolError};
 use crate::egress::Egress;
 use moka::sync::Cache;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
@@ -45,8 +46,8 @@ struct Inner {
     egress: Egress,
     engine_linker: Linker<CallState>,
     skill_linker: Linker<CallState>,
-    engine_slots: Semaphore,
-    tool_slots: Semaphore,
+    engine_slots: Slots<Digest>,
+    tool_slots: Slots<Digest>,
     components: ComponentCache,
     schemas: Cache<Digest, Arc<Schema>>,
     checks: Arc<Semaphore>,
@@ -94,10 +95,6 @@ impl ComponentHost {
             tool_slots: capacity.tool_slots,
             ..limits
         };
-        let slots = |count: u32| {
-            let count = usize::try_from(count).unwrap_or(Semaphore::MAX_PERMITS);
-            Semaphore::new(count.min(Semaphore::MAX_PERMITS))
-        };
         Ok(Self(Arc::new(Inner {
             compatibility: runtime::compatibility(&engine),
             capacity,
@@ -105,8 +102,8 @@ impl ComponentHost {
             egress,
             engine_linker: engine_linker(&engine)?,
             skill_linker: skill_linker(&engine)?,
-            engine_slots: slots(limits.engine_slots),
-            tool_slots: slots(limits.tool_slots),
+            engine_slots: Slots::new(limits.engine_slots, limits.tenant_engine_slots),
+            tool_slots: Slots::new(limits.tool_slots, limits.tenant_tool_slots),
             components: ComponentCache::new(limits.component_cache_bytes),
             schemas: Cache::builder()
                 .weigher(|_, schema: &Arc<Schema>| schema.bytes())
@@ -250,43 +247,45 @@ impl ComponentHost {
                 outcome: Err(TurnFailure::Cancelled),
                 receipts: Vec::new(),
             },
-            slot = slot(&self.0.engine_slots) => slot,
+            slot = self.0.engine_slots.get(&input.share) => slot,
         };
-        let limits = Arc::clone(&self.0.limits);
+        let limits = Arc::new(self.0.limits.within(&input.limits));
         let (session, config) = Session::begin(self.clone(), limits, engine.digest(), input);
         let session = Arc::new(session);
         let tools_end = session.cancel.clone().drop_guard();
         let scope = Scope::new(
             Arc::clone(&session),
+            Arc::clone(&session.limits),
             session.turn_id.to_string(),
             KvOwner(None),
             Grants::all(),
             config,
         );
-        let budget = Budget::turn(&self.0.limits);
+        let budget = Budget::turn(&session.limits);
         let work = RunTurn(engine.pre());
-        let span = tracing::info_span!("engine", component = %engine.digest());
+        let span = call::span!("engine", component = %engine.digest());
         let running = call::run(&self.0.engine, budget, scope, &session.cancel, work);
-        let end = running.instrument(span).await;
+        let end = running.instrument(span.clone()).await;
         drop(tools_end);
         session.tools.close();
         session.tools.wait().await;
-        let (outcome, word) = match end.answer {
+        let (outcome, ended) = match end.answer {
             // A lookup of a tool may have found the lease gone after the engine's last call.
-            _ if session.lost_lease() => (Err(TurnFailure::LeaseLost), ReceiptOutcome::Cancelled),
+            _ if session.lost_lease() => (Err(TurnFailure::LeaseLost), Ended::CANCELLED),
             Ok(Ok(())) => {
                 let overlay = session.take_overlay().await;
                 let overlay = redacted::overlay(&session.redactor, overlay);
-                (Ok(overlay), ReceiptOutcome::Ok)
+                (Ok(overlay), Ended::OK)
             }
-            Ok(Err(error)) => (Err(error.into()), ReceiptOutcome::GuestError),
+            Ok(Err(error)) => (Err(error.into()), Ended::GUEST_ERROR),
             Err(failure) => {
-                let word = failure.outcome();
-                (Err(failure.into()), word)
+                let ended = failure.ended();
+                (Err(failure.into()), ended)
             }
         };
         let outcome = outcome.map_err(|failure| redacted::failure(&session.redactor, failure));
-        let receipt = end.cost.receipt(Invocation::Engine, engine.digest(), word);
+        let receipt = end.cost.receipt(Invocation::Engine, engine.digest(), ended);
+        call::record(&span, &receipt);
         let mut receipts = vec![receipt];
         receipts.append(&mut session.changes().receipts);
         TurnEnd { outcome, receipts }
@@ -300,14 +299,43 @@ impl ComponentHost {
         Arc::clone(&self.0.limits)
     }
 
+    /// What a call that asks for this much may take.
+    pub(super) fn limits_within(&self, asked: &LimitSet) -> Limits {
+        self.0.limits.within(asked)
+    }
+
     /// The way out for requests.
     pub(super) fn egress(&self) -> &Egress {
         &self.0.egress
     }
 
-    /// A slot for a tool; waits for one.
-    pub(super) async fn tool_slot(&self) -> Option<SemaphorePermit<'_>> {
-        slot(&self.0.tool_slots).await
+    /// A slot for a tool of a turn of this share; waits for one.
+    pub(super) async fn tool_slot(&self, share: &Digest) -> Slot<Digest> {
+        self.0.tool_slots.get(share).await
+    }
+
+    /// What of the host is taken at the moment, by name: slots, who waits for one, and what the pool of instances holds.
+    #[must_use]
+    pub fn taken(&self) -> Vec<(&'static str, u64)> {
+        let (engines, tools) = (self.0.engine_slots.taken(), self.0.tool_slots.taken());
+        let mut taken = vec![
+            ("engine_slots", u64::from(engines.held)),
+            ("engine_slots_waiting", u64::from(engines.waiting)),
+            ("tool_slots", u64::from(tools.held)),
+            ("tool_slots_waiting", u64::from(tools.waiting)),
+        ];
+        if let Some(pool) = self.0.engine.pooling_allocator_metrics() {
+            let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+            taken.extend([
+                ("pool_component_instances", pool.component_instances()),
+                ("pool_core_instances", pool.core_instances()),
+                ("pool_memories", count(pool.memories())),
+                ("pool_tables", count(pool.tables())),
+                ("pool_stacks", count(pool.stacks())),
+                ("pool_warm_memories", u64::from(pool.unused_warm_memories())),
+            ]);
+        }
+        taken
     }
 
     /// Check a tool's arguments against its schema, which is compiled once. On a thread for blocking
@@ -389,11 +417,6 @@ fn tell(limits: &Limits, capacity: Capacity) {
     }
 }
 
-/// A permit. The semaphores are never closed, so there is always one in the end.
-async fn slot(slots: &Semaphore) -> Option<SemaphorePermit<'_>> {
-    slots.acquire().await.ok()
-}
-
 impl std::fmt::Debug for ComponentHost {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("ComponentHost")
@@ -405,7 +428,7 @@ impl std::fmt::Debug for ComponentHost {
 impl From<CallFailure> for TurnFailure {
     fn from(failure: CallFailure) -> Self {
         match failure {
-            CallFailure::Stopped(Stop::Exhausted(text)) => Self::Exhausted(text),
+            CallFailure::Stopped(Stop::Exhausted(limit)) => Self::Exhausted(limit),
             CallFailure::Stopped(Stop::LeaseLost) => Self::LeaseLost,
             CallFailure::Stopped(Stop::Cancelled) => Self::Cancelled,
             CallFailure::Stopped(Stop::Misuse(text)) | CallFailure::Trapped(text) => {

@@ -2,7 +2,7 @@
 
 use super::{LookupError, Lookups};
 use crate::config::Limits;
-use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite};
+use crate::domain::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, LimitName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Keys of one page.
@@ -16,6 +16,8 @@ pub(super) struct KvOverlay {
     /// Bytes of the keys and values in `written`.
     bytes: u64,
     stored_keys: BTreeMap<KvOwner, BTreeSet<String>>,
+    /// The limit that the last write was over.
+    over: Option<LimitName>,
 }
 
 struct Written {
@@ -68,6 +70,7 @@ impl KvOverlay {
         if current.is_none() {
             let held = self.keys(lookups, limits, owner).await?.len();
             if held >= usize::try_from(limits.kv_keys).unwrap_or(usize::MAX) {
+                self.over = Some(LimitName::KvKeys);
                 return Ok(Err(KvError::TooLarge(format!(
                     "no more than {} keys in one conversation (kv_keys)",
                     limits.kv_keys
@@ -114,6 +117,7 @@ impl KvOverlay {
         let before = self.written.get(&place).map(|last| last.bytes(&place.1));
         let entries = u32::try_from(self.written.len()).unwrap_or(u32::MAX);
         if before.is_none() && entries >= limits.overlay_entries {
+            self.over = Some(LimitName::OverlayEntries);
             return Err(KvError::TooLarge(format!(
                 "one turn writes at most {} keys of the conversation (overlay_entries)",
                 limits.overlay_entries
@@ -124,6 +128,7 @@ impl KvOverlay {
             .saturating_sub(before.unwrap_or(0))
             .saturating_add(written.bytes(&place.1));
         if bytes > limits.overlay_bytes {
+            self.over = Some(LimitName::OverlayBytes);
             return Err(KvError::TooLarge(format!(
                 "one turn writes at most {} bytes of keys and values of the conversation \
                  (overlay_bytes)",
@@ -133,6 +138,11 @@ impl KvOverlay {
         self.bytes = bytes;
         self.written.insert(place, written);
         Ok(())
+    }
+
+    /// The limit that the last write was over, if it was over one; asked for once.
+    pub(super) const fn take_over(&mut self) -> Option<LimitName> {
+        self.over.take()
     }
 
     /// A page of the keys as the turn sees them.

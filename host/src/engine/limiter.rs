@@ -1,8 +1,8 @@
 //! How much memory one call holds.
 
-use super::runtime::{CORE_INSTANCES, MEMORIES, TABLES};
 use super::stop::Stop;
 use crate::config::Limits;
+use crate::domain::LimitName;
 use wasmtime::ResourceLimiter;
 
 /// Counts all memories of a call together, and all its tables: a limit of each would be multiplied
@@ -14,6 +14,15 @@ use wasmtime::ResourceLimiter;
 pub(super) struct MemoryLimiter {
     memory: Quota,
     tables: Quota,
+    /// How many of each there may be.
+    counts: Counts,
+}
+
+#[derive(Debug)]
+struct Counts {
+    instances: usize,
+    tables: usize,
+    memories: usize,
 }
 
 #[derive(Debug)]
@@ -47,11 +56,20 @@ impl Quota {
     }
 }
 
+fn size(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
 impl MemoryLimiter {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             memory: Quota::of(limits.memory_bytes),
             tables: Quota::of(u64::from(limits.table_elements)),
+            counts: Counts {
+                instances: size(limits.core_instances),
+                tables: size(limits.tables),
+                memories: size(limits.memories),
+            },
         }
     }
 
@@ -63,9 +81,9 @@ impl MemoryLimiter {
     /// Which limit refused a growth, if one did.
     pub(super) fn refused(&self, limits: &Limits) -> Option<Stop> {
         if self.memory.refused {
-            Some(Stop::memory(limits))
+            Some(Stop::over(limits, LimitName::MemoryBytes))
         } else if self.tables.refused {
-            Some(Stop::tables(limits))
+            Some(Stop::over(limits, LimitName::TableElements))
         } else {
             None
         }
@@ -99,15 +117,15 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn instances(&self) -> usize {
-        CORE_INSTANCES as usize
+        self.counts.instances
     }
 
     fn tables(&self) -> usize {
-        TABLES as usize
+        self.counts.tables
     }
 
     fn memories(&self) -> usize {
-        MEMORIES as usize
+        self.counts.memories
     }
 }
 
@@ -131,7 +149,7 @@ mod tests {
         assert_eq!(limiter.refused(&limits()), None);
         assert!(!limiter.memory_growing(64 << 10, 128 << 10, None).unwrap());
         assert_eq!(limiter.peak(), 128 << 10);
-        assert_eq!(limiter.refused(&limits()), Some(Stop::memory(&limits())));
+        assert_eq!(limiter.refused(&limits()), Some(Stop::over(&limits(), LimitName::MemoryBytes)));
     }
 
     #[test]
@@ -148,6 +166,6 @@ mod tests {
         assert!(limiter.table_growing(0, 6, None).unwrap());
         assert!(limiter.table_growing(0, 4, None).unwrap());
         assert!(!limiter.table_growing(4, 5, None).unwrap());
-        assert_eq!(limiter.refused(&limits()), Some(Stop::tables(&limits())));
+        assert_eq!(limiter.refused(&limits()), Some(Stop::over(&limits(), LimitName::TableElements)));
     }
 }

@@ -2,8 +2,9 @@
 
 use super::text::plain;
 use crate::config::Limits;
-use crate::domain::ReceiptLine;
+use crate::domain::{LimitExceeded, LimitName, ReceiptLine};
 use crate::egress::Redactor;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,6 +38,17 @@ impl LogBudget {
     }
 }
 
+/// What a log comes to at the end of its call.
+#[derive(Debug)]
+pub(super) struct Logged {
+    /// Oldest first.
+    pub(super) lines: Vec<ReceiptLine>,
+    /// Lines beyond the bounds.
+    pub(super) dropped: u32,
+    /// The limits that the call was over and that did not end it, this log's and others.
+    pub(super) met: Vec<LimitExceeded>,
+}
+
 /// Lines of one call; shared between the logging capability and the captured standard streams.
 #[derive(Clone, Debug)]
 pub(super) struct CallLog(Arc<Mutex<Lines>>);
@@ -49,6 +61,9 @@ struct Lines {
     redactor: Redactor,
     lines: Vec<ReceiptLine>,
     dropped: u32,
+    met: BTreeMap<LimitName, u64>,
+    /// The values of the log's own limits: lines, bytes of a line, bytes of all logs.
+    own: [LimitExceeded; 3],
     last_words: String,
 }
 
@@ -61,6 +76,13 @@ impl CallLog {
             line_bytes: usize::try_from(limits.log_line_bytes).unwrap_or(usize::MAX),
             lines: Vec::new(),
             dropped: 0,
+            met: BTreeMap::new(),
+            own: [LimitName::LogLines, LimitName::LogLineBytes, LimitName::LogBytes].map(|limit| {
+                LimitExceeded {
+                    limit,
+                    value: limits.get(limit),
+                }
+            }),
             last_words: String::new(),
         })))
     }
@@ -69,13 +91,18 @@ impl CallLog {
     /// are full.
     pub(super) fn line(&self, level: &str, text: &str) {
         let mut log = self.lock();
+        let [lines, line_bytes, bytes] = log.own;
         if log.lines.len() >= log.lines_limit {
-            log.dropped = log.dropped.saturating_add(1);
+            log.drop_line(lines);
             return;
         }
-        let text = plain(&log.redactor.redact(text), log.line_bytes);
+        let redacted = log.redactor.redact(text);
+        if redacted.len() > log.line_bytes {
+            log.met.insert(line_bytes.limit, line_bytes.value);
+        }
+        let text = plain(&redacted, log.line_bytes);
         if !log.budget.take(&text) {
-            log.dropped = log.dropped.saturating_add(1);
+            log.drop_line(bytes);
             return;
         }
         log.lines.push(ReceiptLine {
@@ -102,10 +129,20 @@ impl CallLog {
         self.lock().last_words.trim().to_owned()
     }
 
-    /// The lines and how many were dropped, leaving an empty log.
-    pub(super) fn take(&self) -> (Vec<ReceiptLine>, u32) {
+    /// Note a limit that the call was over and that did not end it.
+    pub(super) fn met(&self, limit: LimitExceeded) {
+        self.lock().met.insert(limit.limit, limit.value);
+    }
+
+    /// All of it, leaving an empty log.
+    pub(super) fn take(&self) -> Logged {
         let mut log = self.lock();
-        (std::mem::take(&mut log.lines), log.dropped)
+        let met = std::mem::take(&mut log.met).into_iter();
+        Logged {
+            met: met.map(|(limit, value)| LimitExceeded { limit, value }).collect(),
+            lines: std::mem::take(&mut log.lines),
+            dropped: log.dropped,
+        }
     }
 
     /// The longest line, bytes.
@@ -115,6 +152,13 @@ impl CallLog {
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn drop_line(&mut self, over: LimitExceeded) {
+        self.dropped = self.dropped.saturating_add(1);
+        self.met.insert(over.limit, over.value);
     }
 }
 
@@ -147,8 +191,9 @@ mod tests {
         other.line("info", "four");
         one.line("info", "");
         let count = |log: &CallLog| {
-            let (lines, dropped) = log.take();
-            (lines.len(), dropped)
+            let logged = log.take();
+            assert_eq!(logged.met[0].limit, LimitName::LogBytes);
+            (logged.lines.len(), logged.dropped)
         };
         assert_eq!((count(&one), count(&other)), ((1, 1), (1, 1)));
     }
@@ -157,7 +202,7 @@ mod tests {
     fn control_characters_do_not_grow_in_a_receipt() {
         let log = log(&Limits::default());
         log.line("info", &"\u{1}".repeat(4_096));
-        let (lines, _) = log.take();
+        let lines = log.take().lines;
         assert!(serde_json::to_string(&lines).unwrap().len() < 4_200);
     }
 
@@ -171,7 +216,9 @@ mod tests {
         log.line("info", "abcd");
         log.line("info", "abc\u{e9}");
         log.line("info", "third");
-        let (lines, dropped) = log.take();
+        let Logged { lines, dropped, met } = log.take();
+        let met: Vec<_> = met.iter().map(|met| (met.limit, met.value)).collect();
+        assert_eq!(met, [(LimitName::LogLines, 2), (LimitName::LogLineBytes, 4)]);
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["abcd", "abc"], "cut between characters");
         assert_eq!(dropped, 1);

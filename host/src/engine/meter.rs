@@ -4,6 +4,7 @@
 //! inside those polls. Nested calls are tasks of their own and count for themselves.
 
 use super::stop::Stop;
+use crate::domain::LimitExceeded;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -16,18 +17,18 @@ pub(super) struct CpuMeter(Arc<Mutex<Spent>>);
 #[derive(Debug)]
 struct Spent {
     budget: Duration,
-    /// The limit, as an error names it.
-    name: &'static str,
+    /// What an error says once it is over.
+    limit: LimitExceeded,
     before: Duration,
     since: Option<Instant>,
 }
 
 impl CpuMeter {
-    /// A meter for a budget of `milliseconds`, which `name` names.
-    pub(super) fn new(milliseconds: u64, name: &'static str) -> Self {
+    /// A meter for a budget in milliseconds.
+    pub(super) fn new(limit: LimitExceeded) -> Self {
         Self(Arc::new(Mutex::new(Spent {
-            budget: Duration::from_millis(milliseconds),
-            name,
+            budget: Duration::from_millis(limit.value),
+            limit,
             before: Duration::ZERO,
             since: None,
         })))
@@ -44,11 +45,7 @@ impl CpuMeter {
         if spent.total() <= spent.budget {
             return Ok(());
         }
-        Err(Stop::Exhausted(format!(
-            "the component ran for more than {} ms of processor time ({})",
-            spent.budget.as_millis(),
-            spent.name
-        )))
+        Err(Stop::Exhausted(spent.limit))
     }
 
     /// Measure `future`, and end it once the budget is over.
@@ -96,11 +93,16 @@ impl<F: Future> Future for Measured<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::LimitName;
     use std::task::Waker;
 
     #[test]
     fn a_future_is_polled_within_its_budget_and_ended_beyond_it() {
-        let meter = CpuMeter::new(1_000, "tool_cpu_ms");
+        let limit = LimitExceeded {
+            limit: LimitName::ToolCpuMs,
+            value: 1_000,
+        };
+        let meter = CpuMeter::new(limit);
         let mut polls = 0;
         let mut future = Box::pin(meter.measure(std::future::poll_fn(|_| {
             polls += 1;
@@ -109,12 +111,9 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         assert!(future.as_mut().poll(&mut context).is_pending());
         meter.lock().before = Duration::from_millis(1_001);
-        let Poll::Ready(Err(Stop::Exhausted(text))) = future.as_mut().poll(&mut context) else {
-            panic!("the budget was over");
-        };
         assert_eq!(
-            text,
-            "the component ran for more than 1000 ms of processor time (tool_cpu_ms)"
+            future.as_mut().poll(&mut context),
+            Poll::Ready(Err(Stop::Exhausted(limit)))
         );
         drop(future);
         assert_eq!(polls, 1);

@@ -47,6 +47,7 @@ mod runtime;
 mod schema;
 mod session;
 mod size;
+mod slots;
 mod state;
 mod stdio;
 mod stop;

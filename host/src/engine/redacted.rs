@@ -35,9 +35,11 @@ pub(super) fn failure(redactor: &Redactor, mut failure: TurnFailure) -> TurnFail
         TurnFailure::RetryAfter { reason: text, .. }
         | TurnFailure::Hold(text)
         | TurnFailure::Permanent(text)
-        | TurnFailure::Trap(text)
-        | TurnFailure::Exhausted(text) => redactor.clean(text),
-        TurnFailure::ContextOverflow | TurnFailure::LeaseLost | TurnFailure::Cancelled => {}
+        | TurnFailure::Trap(text) => redactor.clean(text),
+        TurnFailure::ContextOverflow
+        | TurnFailure::Exhausted(_)
+        | TurnFailure::LeaseLost
+        | TurnFailure::Cancelled => {}
     }
     failure
 }

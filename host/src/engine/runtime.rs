@@ -12,12 +12,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Core instances of one component: language runtimes split themselves into dozens.
-pub(super) const CORE_INSTANCES: u32 = 64;
-/// Tables of one component.
-pub(super) const TABLES: u32 = 8;
-/// Linear memories of one component, each of which reserves some 4 GiB of address space.
-pub(super) const MEMORIES: u32 = 2;
 /// How often a running guest lets others run, and is checked against its budget.
 pub(super) const TICK: Duration = Duration::from_millis(10);
 /// Memory of a slot that stays resident between calls; more bought nothing when measured.
@@ -147,15 +141,15 @@ fn pool(limits: &Limits, capacity: Capacity) -> Result<PoolingAllocationConfig, 
         usize::try_from(limits.table_elements).map_err(|_| too_large("table_elements"))?;
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
-        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
-        .total_memories(slots.saturating_mul(MEMORIES))
-        .total_tables(slots.saturating_mul(TABLES))
+        .total_core_instances(slots.saturating_mul(limits.core_instances))
+        .total_memories(slots.saturating_mul(limits.memories))
+        .total_tables(slots.saturating_mul(limits.tables))
         .total_stacks(slots)
-        .max_core_instances_per_component(CORE_INSTANCES)
-        .max_memories_per_component(MEMORIES)
-        .max_memories_per_module(MEMORIES)
-        .max_tables_per_component(TABLES)
-        .max_tables_per_module(TABLES)
+        .max_core_instances_per_component(limits.core_instances)
+        .max_memories_per_component(limits.memories)
+        .max_memories_per_module(limits.memories)
+        .max_tables_per_component(limits.tables)
+        .max_tables_per_module(limits.tables)
         .max_memory_size(memory)
         .table_elements(elements);
     // Linux since 6.7, where nothing forbids it. Without the scan, memory that stays resident has to

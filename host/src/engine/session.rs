@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) limits: Arc<Limits>,
     pub(super) turn_id: MessageId,
     pub(super) attempt: u32,
+    /// Whose slots the turn's tools take.
+    pub(super) share: Digest,
     pub(super) mode: TurnMode,
     pub(super) prompt: Vec<Section>,
     pub(super) history: Vec<HistoryMessage>,
@@ -91,6 +93,7 @@ impl Session {
             limits,
             turn_id: input.turn_id,
             attempt: input.attempt,
+            share: input.share,
             mode: input.mode,
             prompt: input.prompt,
             history: input.history,
@@ -121,6 +124,7 @@ impl Session {
             limits,
             turn_id,
             attempt: 1,
+            share: Digest::of(&[]),
             mode: TurnMode::Main,
             prompt: Vec::new(),
             history: Vec::new(),
@@ -160,10 +164,10 @@ impl Session {
         Duration::from_millis(self.limits.turn_ms).saturating_sub(self.started.elapsed())
     }
 
-    /// When a tool call that begins now is ended, at the latest.
-    pub(super) fn deadline_of_tool(&self) -> Instant {
+    /// When a tool call of these limits that begins now is ended, at the latest.
+    pub(super) fn deadline_of_tool(&self, limits: &Limits) -> Instant {
         let now = Instant::now();
-        let tool = Duration::from_millis(self.limits.tool_ms);
+        let tool = Duration::from_millis(limits.tool_ms);
         let left = self.time_left().min(tool);
         now.checked_add(left).unwrap_or(now)
     }

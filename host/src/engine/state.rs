@@ -10,9 +10,6 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-/// Random bytes a guest may ask for at once.
-const RANDOM_BYTES: u64 = 64 << 10;
-
 /// The state of one call of one component: made for it, and gone with it.
 pub(super) struct CallState {
     /// What the call may reach.
@@ -46,7 +43,7 @@ impl CallState {
         let wasi = WasiCtx::builder()
             .stdout(output.clone())
             .stderr(error.clone())
-            .max_random_size(RANDOM_BYTES)
+            .max_random_size(limits.random_bytes)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)

@@ -154,7 +154,7 @@ mod tests {
         stream.accept(b"one\ntw");
         stream.accept(b"o\n\n0123456789abcdef\nthe rest");
         stream.finish();
-        let (lines, _) = log.take();
+        let lines = log.take().lines;
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["one", "two", "01234567", "the rest"]);
     }

@@ -1,6 +1,6 @@
 //! Batches of tool calls, for the engine of a turn.
 
-use super::call::{self, Budget, CallFailure, CallTool};
+use super::call::{self, Budget, CallFailure, CallTool, Ended};
 use super::capabilities::ToolCall;
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
@@ -11,8 +11,8 @@ use super::stop::Stop;
 use super::turn::TurnSkill;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, KvOwner, MessageId, ReceiptOutcome, SkillTool, Tool, ToolError, ToolName,
-    ToolOutput, ToolRequest, ToolResult,
+    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool, Tool,
+    ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
 };
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -64,10 +64,11 @@ fn full_name(skill: &TurnSkill, tool: &Tool) -> String {
 /// place in the largest batch, too. So an engine can let the model conclude with what it has. Only the
 /// end of the turn ends the call.
 pub(super) async fn run_batch(
-    session: &Arc<Session>,
+    scope: &Scope,
     requests: Vec<ToolRequest>,
 ) -> Result<Vec<ToolResult>, Stop> {
-    let round = next_round(session);
+    let session = &scope.session;
+    let round = next_round(scope);
     let most = usize::try_from(session.limits.tool_batch).unwrap_or(usize::MAX);
     let Some(host) = &session.host else {
         return Err(Stop::Misuse("no tool can be called here".to_owned()));
@@ -77,9 +78,12 @@ pub(super) async fn run_batch(
     for (place, request) in requests.into_iter().enumerate() {
         let prepared = match &round {
             Err(none_left) => Err(none_left.clone()),
-            Ok(_) if place >= most => Err(ToolError::Exhausted(format!(
-                "more than {most} tools in one batch (tool_batch); ask again in the next one"
-            ))),
+            Ok(_) if place >= most => {
+                let over = scope.refuse(LimitName::ToolBatch);
+                Err(ToolError::Exhausted(format!(
+                    "{over}; ask again in the next one"
+                )))
+            }
             Ok(_) if request.id.len() > ID_BYTES => Err(ToolError::InvalidArguments(format!(
                 "the id of a request has at most {ID_BYTES} bytes, not {}",
                 request.id.len()
@@ -90,11 +94,11 @@ pub(super) async fn run_batch(
             }
             Ok(round) => {
                 let key = idempotency_key(&session.turn_id, *round, &request.id);
-                prepare(host, session, &request, key).await
+                prepare(host, scope, &request, key).await
             }
         };
         let call = prepared.map(|call| {
-            let span = tracing::info_span!("tool", tool = %call.tool);
+            let span = call::span!("tool", tool = %call.tool);
             let run = run_tool(host.clone(), Arc::clone(session), call);
             session.tools.spawn(run.instrument(span))
         });
@@ -122,13 +126,12 @@ async fn finish(call: Result<JoinHandle<Outcome>, ToolError>) -> Outcome {
 }
 
 /// The number of this batch, while there are rounds left.
-fn next_round(session: &Session) -> Result<u32, ToolError> {
-    let limits: &Limits = &session.limits;
-    let mut changes = session.changes();
-    if changes.tool_rounds >= limits.tool_rounds {
+fn next_round(scope: &Scope) -> Result<u32, ToolError> {
+    let mut changes = scope.session.changes();
+    if changes.tool_rounds >= scope.limits().tool_rounds {
+        let over = scope.refuse(LimitName::ToolRounds);
         return Err(ToolError::Exhausted(format!(
-            "the turn used all its {} batches of tools (tool_rounds); answer with what is there",
-            limits.tool_rounds
+            "{over}; answer with what is there"
         )));
     }
     changes.tool_rounds = changes.tool_rounds.saturating_add(1);
@@ -150,10 +153,11 @@ struct PreparedCall {
 
 async fn prepare(
     host: &ComponentHost,
-    session: &Session,
+    scope: &Scope,
     request: &ToolRequest,
     key: String,
 ) -> Result<PreparedCall, ToolError> {
+    let session = &scope.session;
     let offers = offered(&session.skills);
     let Some((_, offer)) = offers.iter().find(|(name, _)| *name == request.name) else {
         let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
@@ -166,6 +170,7 @@ async fn prepare(
     let limit = session.limits.tool_argument_bytes;
     let size = u64::try_from(request.arguments.len()).unwrap_or(u64::MAX);
     if size > limit {
+        scope.refuse(LimitName::ToolArgumentBytes);
         return Err(ToolError::InvalidArguments(format!(
             "the arguments have {size} bytes, more than {limit} (tool_argument_bytes)"
         )));
@@ -188,10 +193,12 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
     let _slot = tokio::select! {
         biased;
         () = session.cancel.cancelled() => return Err(cancelled()),
-        slot = host.tool_slot() => slot,
+        slot = host.tool_slot(&session.share) => slot,
     };
+    let limits = Arc::new(host.limits_within(&skill.limits));
     let scope = Scope::new(
         Arc::clone(&session),
+        Arc::clone(&limits),
         call.key.clone(),
         KvOwner(Some(skill.name.clone())),
         skill.grants,
@@ -203,40 +210,41 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
             tool: call.tool.clone(),
             arguments: call.arguments,
             idempotency_key: call.key,
-            deadline: session.deadline_of_tool(),
+            deadline: session.deadline_of_tool(&limits),
         },
     };
-    let budget = Budget::tool(&session.limits);
+    let budget = Budget::tool(&limits);
     let end = call::run(host.engine(), budget, scope, &session.cancel, work).await;
-    let (outcome, word) = match end.answer {
-        Ok(Ok(output)) => accept(&session.limits, output),
-        Ok(Err(error)) => refuse(&session.limits, error),
+    let (outcome, ended) = match end.answer {
+        Ok(Ok(output)) => accept(&limits, output),
+        Ok(Err(error)) => refuse(&limits, error),
         Err(failure) => {
-            let word = failure.outcome();
+            let ended = failure.ended();
             let error = match failure {
-                CallFailure::Stopped(Stop::Exhausted(text)) => ToolError::Exhausted(text),
+                CallFailure::Stopped(Stop::Exhausted(limit)) => ToolError::Exhausted(limit.to_string()),
                 CallFailure::Stopped(Stop::Cancelled | Stop::LeaseLost) => cancelled(),
                 CallFailure::Stopped(Stop::Misuse(text)) => ToolError::Failed(text),
                 CallFailure::Trapped(text) => {
                     ToolError::Failed(format!("the tool trapped: {text}"))
                 }
             };
-            (Err(error), word)
+            (Err(error), ended)
         }
     };
     let invocation = Invocation::Tool {
         skill: skill.name.clone(),
         tool: call.tool,
     };
-    let receipt = end.cost.receipt(invocation, skill.component.digest(), word);
+    let receipt = end.cost.receipt(invocation, skill.component.digest(), ended);
+    call::record(&tracing::Span::current(), &receipt);
     session.changes().receipts.push(receipt);
     outcome
 }
 
 /// A tool's output, where it is within its bounds and its JSON is JSON.
-fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
-    if let Some(error) = too_large(limits, size::of_output(&output)) {
-        return (Err(error), ReceiptOutcome::Exhausted);
+fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, Ended) {
+    if let Some(refused) = too_large(limits, size::of_output(&output)) {
+        return refused;
     }
     let files = size::files_of_output(&output);
     if files > size::FILES {
@@ -244,7 +252,8 @@ fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
             "the tool's output has {files} files, more than {}",
             size::FILES
         );
-        return (Err(ToolError::Exhausted(text)), ReceiptOutcome::Exhausted);
+        let ended = Ended::with(ReceiptOutcome::Exhausted);
+        return (Err(ToolError::Exhausted(text)), ended);
     }
     let json = output
         .structured
@@ -254,25 +263,24 @@ fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, ReceiptOutcome) {
         let text = "the tool's structured output is not JSON";
         return (
             Err(ToolError::Failed(text.to_owned())),
-            ReceiptOutcome::GuestError,
+            Ended::GUEST_ERROR,
         );
     }
-    (Ok(output), ReceiptOutcome::Ok)
+    (Ok(output), Ended::OK)
 }
 
-fn refuse(limits: &Limits, error: ToolError) -> (Outcome, ReceiptOutcome) {
-    match too_large(limits, size::of_error(&error)) {
-        Some(error) => (Err(error), ReceiptOutcome::Exhausted),
-        None => (Err(error), ReceiptOutcome::GuestError),
-    }
+fn refuse(limits: &Limits, error: ToolError) -> (Outcome, Ended) {
+    too_large(limits, size::of_error(&error)).unwrap_or((Err(error), Ended::GUEST_ERROR))
 }
 
-fn too_large(limits: &Limits, size: u64) -> Option<ToolError> {
-    let limit = limits.tool_output_bytes;
-    (size > limit).then(|| {
-        ToolError::Exhausted(format!(
-            "the tool's output has {size} bytes, more than {limit} (tool_output_bytes)"
-        ))
+fn too_large(limits: &Limits, size: u64) -> Option<(Outcome, Ended)> {
+    let value = limits.tool_output_bytes;
+    (size > value).then(|| {
+        let text =
+            format!("the tool's output has {size} bytes, more than {value} (tool_output_bytes)");
+        let limit = LimitName::ToolOutputBytes;
+        let ended = Ended::at(LimitExceeded { limit, value });
+        (Err(ToolError::Exhausted(text)), ended)
     })
 }
 
@@ -302,9 +310,13 @@ mod tests {
             structured: None,
         };
         assert!(accept(&limits, output("four")).0.is_ok());
-        let (error, word) = accept(&limits, output("five!"));
+        let (error, ended) = accept(&limits, output("five!"));
         assert!(matches!(error, Err(ToolError::Exhausted(_))));
-        assert_eq!(word, ReceiptOutcome::Exhausted);
+        let by = LimitExceeded {
+            limit: LimitName::ToolOutputBytes,
+            value: limits.tool_output_bytes,
+        };
+        assert_eq!(ended, Ended::at(by));
         let json = |json: &str| ToolOutput {
             content: Vec::new(),
             structured: Some(json.to_owned()),

@@ -6,6 +6,7 @@ use super::log::cut;
 use super::stop::Stop;
 use super::text::{REASON_BYTES, plain};
 use crate::config::Limits;
+use crate::domain::LimitName;
 use wasmtime::WasmBacktrace;
 use wasmtime::component::ResourceTableError;
 
@@ -17,7 +18,7 @@ const NAME_BYTES: usize = 120;
 /// Tell a limit from a bug of the guest.
 ///
 /// A guest that is refused memory aborts in its own way, so any trap after a refusal counts as
-/// the limit's. Two limits of wasmtime's have no error type and are known by their text; a test for
+/// the limit's. Some limits of wasmtime's have no error type and are known by their text; a test for
 /// each fails should a new version word them differently.
 pub(super) fn classify(
     error: &wasmtime::Error,
@@ -33,16 +34,31 @@ pub(super) fn classify(
     }
     let cause = error.root_cause().to_string();
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
-        return CallFailure::Stopped(Stop::host_call_bytes(limits));
+        return CallFailure::Stopped(Stop::over(limits, LimitName::HostCallBytes));
+    }
+    if let Some(limit) = too_many(&cause) {
+        return CallFailure::Stopped(Stop::over(limits, limit));
     }
     let table_full = matches!(
         error.downcast_ref::<ResourceTableError>(),
         Some(ResourceTableError::Full)
     );
     if table_full || cause.contains("store handle limit exceeded") {
-        return CallFailure::Stopped(Stop::handles(limits));
+        return CallFailure::Stopped(Stop::over(limits, LimitName::Handles));
     }
     CallFailure::Trapped(describe(error, &cause, last_words))
+}
+
+/// Things of a component that the limiter counts, and requests of WASI's that it bounds.
+fn too_many(cause: &str) -> Option<LimitName> {
+    let words = [
+        ("instance count too high", LimitName::CoreInstances),
+        ("table count too high", LimitName::Tables),
+        ("memory count too high", LimitName::Memories),
+        ("requested len", LimitName::RandomBytes),
+    ];
+    let found = words.into_iter().find(|(words, _)| cause.contains(words));
+    found.map(|(_, limit)| limit)
 }
 
 /// The guest's own last words, the trap, and the functions it was in, on one line.

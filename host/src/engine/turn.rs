@@ -2,7 +2,7 @@
 
 use super::{Grants, Lookups, SkillComponent, TurnModel};
 use crate::domain::{
-    DocumentPath, HistoryMessage, KvWrite, MessageId, Receipt, Reply, Section, SkillName, Tool,
+    Digest, DocumentPath, HistoryMessage, KvWrite, LimitExceeded, LimitSet, MessageId, Receipt, Reply, Section, SkillName, Tool,
     TurnMode,
 };
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub struct TurnInput {
     pub turn_id: MessageId,
     /// 1 for the first try.
     pub attempt: u32,
+    /// Whose turn it is, without saying who: turns of one share take slots from each other before they take them from others.
+    pub share: Digest,
     /// What the turn is for.
     pub mode: TurnMode,
     /// The compiled prompt, stable sections first.
@@ -30,6 +32,8 @@ pub struct TurnInput {
     pub models: Vec<TurnModel>,
     /// The engine's own settings.
     pub config: BTreeMap<String, String>,
+    /// What the turn may take, where that is less than this host allows.
+    pub limits: LimitSet,
     /// Today's note, where memory is appended.
     pub memory_note: DocumentPath,
     /// Answers what the bundle does not have.
@@ -50,6 +54,8 @@ pub struct TurnSkill {
     pub grants: Grants,
     /// Its settings for this agent.
     pub config: BTreeMap<String, String>,
+    /// What a call of it may take, where that is less than this host allows.
+    pub limits: LimitSet,
 }
 
 /// How a turn ended.
@@ -97,9 +103,9 @@ pub enum TurnFailure {
     /// The engine broke: its own last words, the trap, and the functions it was in.
     #[error("the engine trapped: {0}")]
     Trap(String),
-    /// A limit is spent; names it and its value.
+    /// A limit is spent.
     #[error("{0}")]
-    Exhausted(String),
+    Exhausted(LimitExceeded),
     /// Somebody else owns the conversation now; nothing may be stored.
     #[error("the lease was lost")]
     LeaseLost,

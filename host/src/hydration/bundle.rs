@@ -1,6 +1,6 @@
-use super::Policy;
+use super::{Policy, TurnLimits};
 use super::prompt::Today;
-use super::snapshot::{self, Built};
+use super::snapshot::{self, Built, Current};
 use crate::domain::{
     AgentModels, Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef,
     SecretValue, Section, TraceId, TurnMode,
@@ -36,6 +36,9 @@ pub struct Bundle {
     pub memory_note: DocumentPath,
     /// The active values of the secrets that the agent's models name; what is not active is not here.
     pub secrets: BTreeMap<SecretRef, SecretValue>,
+    /// What the turn and the calls of its skills may take.
+    #[serde(default)]
+    pub limits: TurnLimits,
     /// Ties the turn's spans to those of the message's arrival.
     pub trace_id: TraceId,
 }
@@ -72,7 +75,12 @@ pub async fn hydrate(
 ) -> Result<(Bundle, Option<Built>), HydrateError> {
     let now = tx.now().await?;
     let current = snapshot::current(tx, policy, lease).await?;
-    let (digest, snapshot, built) = current.ok_or(HydrateError::AgentDisabled)?;
+    let Current {
+        digest,
+        snapshot,
+        built,
+        tenant_limits,
+    } = current.ok_or(HydrateError::AgentDisabled)?;
     let history = history::window(tx, lease, policy.history_messages, policy.history_bytes).await?;
     let mode = mode(&started.payload.reply_to);
     let private = mode == TurnMode::Main;
@@ -99,6 +107,7 @@ pub async fn hydrate(
         history,
         memory_note,
         secrets: values(tx, key, lease, &snapshot.models).await?,
+        limits: TurnLimits::of(&policy.default_limits, &tenant_limits, &snapshot),
         trace_id: started.trace_id,
     };
     Ok((bundle, built))

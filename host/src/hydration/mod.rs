@@ -9,12 +9,16 @@
 //! them where they are used, and no guest sees one.
 
 mod bundle;
+mod limits;
 mod prompt;
 mod snapshot;
 mod sql;
 
 pub use bundle::{Bundle, HydrateError, hydrate};
+pub use limits::TurnLimits;
 pub use snapshot::{Built, Snapshot, SnapshotSection, SnapshotSkill, prune_snapshots, stored};
+
+use crate::domain::LimitSet;
 
 /// How much of an agent goes into its prompt, and how much history into a bundle.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Policy {
     pub history_messages: u32,
     /// The most bytes of history a bundle carries.
     pub history_bytes: u64,
+    /// What components may take where nobody asks for more or less.
+    pub default_limits: LimitSet,
 }
 
 impl Default for Policy {
@@ -42,6 +48,7 @@ impl Default for Policy {
             note_chars_max: 1_200,
             history_messages: 200,
             history_bytes: 4 << 20,
+            default_limits: LimitSet::default(),
         }
     }
 }

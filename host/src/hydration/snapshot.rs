@@ -1,5 +1,5 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, SkillName, Tool};
+use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, SkillName, Tool};
 use crate::store::{StoreError, Tx};
 use crate::telemetry::{Pruned, Tally};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub notes: Vec<(DocumentPath, String)>,
     /// The enabled skills.
     pub skills: Vec<SnapshotSkill>,
+    /// What the agent may take, as its tenant gave it.
+    #[serde(default, skip_serializing_if = "LimitSet::is_empty")]
+    pub limits: LimitSet,
 }
 
 /// One section of the prompt.
@@ -57,6 +60,9 @@ pub struct SnapshotSkill {
     pub grants: Grants,
     /// Settings it may read.
     pub config: BTreeMap<String, String>,
+    /// What a call of it asks for.
+    #[serde(default, skip_serializing_if = "LimitSet::is_empty")]
+    pub limits: LimitSet,
 }
 
 /// A snapshot that was built and is not stored yet.
@@ -98,22 +104,38 @@ pub async fn prune_snapshots(
     Ok(pruned)
 }
 
+/// An agent as it is.
+pub(super) struct Current {
+    pub(super) digest: Digest,
+    pub(super) snapshot: Snapshot,
+    /// Where the snapshot was not stored before.
+    pub(super) built: Option<Built>,
+    /// What its tenant is capped at.
+    pub(super) tenant_limits: LimitSet,
+}
+
 /// The agent's current snapshot, built now where something has changed since the last one: its documents, its skills,
 /// the policy, or the form of snapshots.
 pub(super) async fn current(
     tx: &mut Tx,
     policy: &Policy,
     lease: &Lease,
-) -> Result<Option<(Digest, Snapshot, Option<Built>)>, StoreError> {
+) -> Result<Option<Current>, StoreError> {
     let Some(profile) = sql::profile(tx, lease).await? else {
         return Ok(None);
     };
     let made_by = made_by(policy);
+    let tenant_limits = profile.tenant_limits()?;
     if let Some(digest) = profile.snapshot()?
         && let Some(snapshot) = stored(tx, lease, digest).await?
         && snapshot.made_by == made_by
     {
-        return Ok(Some((digest, snapshot, None)));
+        return Ok(Some(Current {
+            digest,
+            snapshot,
+            built: None,
+            tenant_limits,
+        }));
     }
     let documents = sql::documents(tx, lease).await?;
     let skills = sql::skills(tx, lease).await?;
@@ -123,6 +145,7 @@ pub(super) async fn current(
         engine: profile.engine()?,
         config: profile.config()?,
         models: profile.models()?,
+        limits: profile.limits()?,
         time_zone: profile.time_zone.clone(),
         sections: prompt::sections(policy, &documents, &skills),
         notes: prompt::notes(policy, documents),
@@ -135,12 +158,22 @@ pub(super) async fn current(
         body,
         content_version: profile.content_version,
     };
-    Ok(Some((digest, snapshot, Some(built))))
+    Ok(Some(Current {
+        digest,
+        snapshot,
+        built: Some(built),
+        tenant_limits,
+    }))
 }
 
 /// Changes with whatever shapes a snapshot beside the agent itself.
 fn made_by(policy: &Policy) -> Digest {
-    Digest::of_texts([FORMAT, &format!("{policy:?}")])
+    // Limits are worked out with each bundle.
+    let shaping = Policy {
+        default_limits: LimitSet::default(),
+        ..policy.clone()
+    };
+    Digest::of_texts([FORMAT, &format!("{shaping:?}")])
 }
 
 /// The snapshot of `digest`, if it is of the lease's agent. One that another version of this program made, and that

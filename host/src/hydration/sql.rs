@@ -1,7 +1,7 @@
 //! The statements of hydration. Each names the lease's tenant and agent.
 
 use super::SnapshotSkill;
-use crate::domain::{AgentModels, Digest, DocumentPath, Lease, Timestamp};
+use crate::domain::{AgentModels, Digest, DocumentPath, Lease, LimitSet, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ pub(super) struct ProfileRow {
     engine_digest: String,
     runtime_config: String,
     models: String,
+    limits: String,
+    tenant_limits: String,
     snapshot_digest: Option<String>,
     pub(super) content_version: i64,
 }
@@ -31,6 +33,14 @@ impl ProfileRow {
         serde_json::from_str(&self.models).map_err(StoreError::corrupt("models"))
     }
 
+    pub(super) fn limits(&self) -> Result<LimitSet, StoreError> {
+        serde_json::from_str(&self.limits).map_err(StoreError::corrupt("limits"))
+    }
+
+    pub(super) fn tenant_limits(&self) -> Result<LimitSet, StoreError> {
+        serde_json::from_str(&self.tenant_limits).map_err(StoreError::corrupt("limits"))
+    }
+
     pub(super) fn snapshot(&self) -> Result<Option<Digest>, StoreError> {
         self.snapshot_digest.as_deref().map(digest).transpose()
     }
@@ -46,9 +56,10 @@ fn digest(text: &str) -> Result<Digest, StoreError> {
 
 pub(super) async fn profile(tx: &mut Tx, lease: &Lease) -> Result<Option<ProfileRow>, StoreError> {
     const SQL: &str = "
-        SELECT time_zone, engine_digest, runtime_config, models, snapshot_digest, content_version
-        FROM agent_profiles
-        WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1";
+        SELECT a.time_zone, a.engine_digest, a.runtime_config, a.models, a.limits, t.limits AS tenant_limits,
+               a.snapshot_digest, a.content_version
+        FROM agent_profiles a JOIN tenants t ON t.tenant_id = a.tenant_id
+        WHERE a.tenant_id = $1 AND a.agent_key = $2 AND a.enabled = 1";
     Ok(on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
             .bind(&lease.tenant_id)
@@ -97,7 +108,7 @@ pub(super) struct SkillRow {
 
 pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, StoreError> {
     const SQL: &str = "
-        SELECT skill_key, description, component_digest, tools, grants, config FROM agent_skills
+        SELECT skill_key, description, component_digest, tools, grants, config, limits FROM agent_skills
         WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1 ORDER BY skill_key";
     #[derive(sqlx::FromRow)]
     struct Row {
@@ -107,6 +118,7 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
         tools: Option<String>,
         grants: String,
         config: String,
+        limits: String,
     }
     let rows: Vec<Row> = on_tx!(tx, |conn| {
         sqlx::query_as(SQL)
@@ -127,6 +139,7 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
                 tools,
                 grants: serde_json::from_str(&row.grants).map_err(StoreError::corrupt("grants"))?,
                 config: serde_json::from_str(&row.config).map_err(StoreError::corrupt("config"))?,
+                limits: serde_json::from_str(&row.limits).map_err(StoreError::corrupt("limits"))?,
             };
             Ok(SkillRow {
                 description: row.description,

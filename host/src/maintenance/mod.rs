@@ -16,7 +16,7 @@ use crate::hydration;
 use crate::leader::{Again, Fenced, LeaderError, SingletonLoop};
 use crate::outbox;
 use crate::queue;
-use crate::state::key_value;
+use crate::state::{key_value, receipts};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Policy {
     pub snapshots: Duration,
     /// A message that finished so long ago is forgotten.
     pub finished: Duration,
+    /// A receipt that was stored so long ago is forgotten; what it came to stays.
+    pub receipts: Duration,
     /// Of the queue's sweep.
     pub queue: queue::Policy,
     /// Of the outbox's sweep.
@@ -52,6 +54,8 @@ pub struct Round {
     pub calls: u64,
     /// Finished messages forgotten.
     pub messages: u64,
+    /// Receipts forgotten.
+    pub receipts: u64,
     /// A step stopped at its bound.
     pub more: bool,
 }
@@ -99,6 +103,7 @@ impl Maintenance {
             .write(move |tx| Box::pin(async move { key_value::prune_calls(tx, batch).await }))
             .await?;
         let (messages, more_messages) = self.forget_messages(fenced).await?;
+        let (receipts, more_receipts) = self.forget_receipts(fenced).await?;
         let most = workers.max(snapshots).max(calls);
         Ok(Round {
             swept,
@@ -106,7 +111,8 @@ impl Maintenance {
             snapshots,
             calls,
             messages,
-            more: swept.more || more_lanes || more_messages || most >= u64::from(batch),
+            receipts,
+            more: swept.more || more_lanes || more_messages || more_receipts || most >= u64::from(batch),
         })
     }
 
@@ -124,6 +130,25 @@ impl Maintenance {
                 return Ok((messages, more));
             };
             messages = messages.saturating_add(forgotten);
+            more |= forgotten >= u64::from(batch);
+            after = tenant.into();
+        }
+    }
+
+    /// Receipts, likewise.
+    async fn forget_receipts(&self, fenced: &Fenced) -> Result<(u64, bool), LeaderError> {
+        let (kept, batch) = (self.policy.receipts, self.policy.batch);
+        let (mut all, mut more, mut after) = (0_u64, false, String::new());
+        loop {
+            let step = fenced
+                .write(move |tx| {
+                    Box::pin(async move { receipts::forget(tx, kept, &after, batch).await })
+                })
+                .await?;
+            let Some((tenant, forgotten)) = step else {
+                return Ok((all, more));
+            };
+            all = all.saturating_add(forgotten);
             more |= forgotten >= u64::from(batch);
             after = tenant.into();
         }

@@ -7,7 +7,7 @@ use super::link::{Link, LinkError};
 use crate::clock::Ids;
 use crate::control::requests::{
     CompleteAllAnswer, CompleteAllRequest, CompleteRequest, CompleteResult, FailAnswer,
-    FailRequest, HeartbeatAnswer, HeartbeatRequest, KeyValueDeleteRequest, KeyValueGetAnswer,
+    FailRequest, GiveBackRequest, HeartbeatAnswer, HeartbeatRequest, KeyValueDeleteRequest, KeyValueGetAnswer,
     KeyValueGetRequest, KeyValueListRequest, KeyValueSetAnswer, KeyValueSetRequest, LeaseRequest,
     MemoryReadAnswer, MemoryReadRequest, MemorySearchAnswer, MemorySearchRequest, RegisterRequest,
     Registration, ReleaseLaneRequest, SettleDeliveryAnswer, SettleDeliveryRequest, SnapshotRequest,
@@ -18,7 +18,7 @@ use crate::control::{
 };
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, SecretValue, TraceId, WorkerId,
+    Pool, Receipt, SecretValue, TraceId, WorkerId,
 };
 use crate::engine::{ArtifactVerifier, CompiledComponent, Platform};
 use crate::hydration::{Bundle, Snapshot};
@@ -263,11 +263,12 @@ impl ControlPlane for Remote {
         Ok(answer.settled)
     }
 
-    async fn give_back(&self, lease: &Lease) -> Result<(), ControlError> {
-        let lease = lease.clone();
-        self.link()
-            .tell("/v1/worker/give-back", &LeaseRequest { lease })
-            .await
+    async fn give_back(&self, lease: &Lease, spent: Vec<Receipt>) -> Result<(), ControlError> {
+        let request = GiveBackRequest {
+            lease: lease.clone(),
+            receipts: spent,
+        };
+        self.link().tell("/v1/worker/give-back", &request).await
     }
 
     async fn kv_get(

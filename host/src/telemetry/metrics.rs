@@ -1,7 +1,8 @@
 use super::Tally;
 use super::names::{self, ALL, Kind, Name};
+use crate::domain::{Invocation, Receipt};
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder as _};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,19 @@ use std::time::Duration;
 const BUCKETS: [f64; 16] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0,
     600.0,
+];
+
+/// Upper ends of the buckets of sizes, bytes: from one page of WebAssembly to what an address can name.
+const BYTES: [f64; 9] = [
+    65_536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
+    268_435_456.0,
+    1_073_741_824.0,
+    4_294_967_296.0,
 ];
 
 /// Samples that wait to be put into buckets, at most about: a scrape does it, and where nobody scrapes, recording does.
@@ -61,7 +75,10 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         // Refused for no buckets only; then durations are summaries.
-        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS);
+        let bytes = Matcher::Suffix("_bytes".to_owned());
+        let builder = PrometheusBuilder::new()
+            .set_buckets(&BUCKETS)
+            .and_then(|builder| builder.set_buckets_for_metric(bytes, &BYTES));
         let recorder = builder
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
@@ -137,6 +154,35 @@ impl Metrics {
         }
     }
 
+    /// An invocation of an engine or a tool, or a request to a model. It is counted where it ran, whatever becomes of its
+    /// turn.
+    pub fn invocation(&self, receipt: &Receipt) {
+        let kind = ("kind", receipt.invocation.word());
+        let words = labels(&[kind, ("outcome", receipt.outcome.word())]);
+        self.count(names::INVOCATIONS, words.clone(), 1);
+        let took = Duration::from_micros(receipt.duration_us);
+        self.observe(names::INVOCATION, words, took);
+        if !matches!(receipt.invocation, Invocation::Model { .. }) {
+            let cpu = Duration::from_micros(receipt.cpu_us);
+            self.observe(names::INVOCATION_CPU, labels(&[kind]), cpu);
+            let memory = float(receipt.memory_peak_bytes);
+            self.record(names::INVOCATION_MEMORY, labels(&[kind]), memory);
+        }
+        let ended = receipt.ended_by.iter().map(|limit| (limit, "ended"));
+        let refused = receipt.limits_met.iter().map(|limit| (limit, "refused"));
+        for (exceeded, effect) in ended.chain(refused) {
+            let words = [("limit", exceeded.limit.as_str()), ("effect", effect)];
+            self.count(names::LIMITS, labels(&words), 1);
+        }
+    }
+
+    /// What of the component host is taken.
+    pub fn host(&self, taken: &[(&'static str, u64)]) {
+        for (what, count) in taken {
+            self.set(names::HOST, labels(&[("what", what)]), float(*count));
+        }
+    }
+
     /// Whether this process leads.
     pub fn leader(&self, leads: bool) {
         self.set(names::LEADER, Vec::new(), if leads { 1.0 } else { 0.0 });
@@ -195,9 +241,13 @@ impl Metrics {
     }
 
     fn observe(&self, name: Name, labels: Vec<Label>, took: Duration) {
+        self.record(name, labels, took.as_secs_f64());
+    }
+
+    fn record(&self, name: Name, labels: Vec<Label>, value: f64) {
         let key = Key::from_parts(name.name, labels);
         let histogram = self.0.recorder.register_histogram(&key, &METADATA);
-        histogram.record(took.as_secs_f64());
+        histogram.record(value);
         if self.0.samples.fetch_add(1, Ordering::Relaxed) >= SAMPLES_MAX {
             self.0.samples.store(0, Ordering::Relaxed);
             self.0.handle.run_upkeep();

@@ -9,7 +9,7 @@ pub enum Kind {
     Counter,
     /// Is what it is.
     Gauge,
-    /// Durations in buckets.
+    /// Durations, or sizes, in buckets.
     Histogram,
 }
 
@@ -59,6 +59,12 @@ names! {
     TOOL: Histogram, Seconds, "agent_factory_tool_call_seconds", "A tool call, by outcome.";
     COMPONENTS: Gauge, Count, "agent_factory_components", "Components that agents have, by state for this version: compiled, failed, or remaining. The same in every control plane of a version.";
     COMPONENT: Histogram, Seconds, "agent_factory_component_compile_seconds", "A component that was compiled again for this version, by outcome.";
+    INVOCATIONS: Counter, Count, "agent_factory_invocations_total", "Invocations of engines and tools, and requests to models, by kind and outcome.";
+    INVOCATION: Histogram, Seconds, "agent_factory_invocation_seconds", "Wall clock of an invocation, by kind and outcome.";
+    INVOCATION_CPU: Histogram, Seconds, "agent_factory_invocation_cpu_seconds", "Time on a processor of an engine's or a tool's invocation, by kind.";
+    INVOCATION_MEMORY: Histogram, Bytes, "agent_factory_invocation_memory_peak_bytes", "The most linear memory an engine's or a tool's invocation held, by kind.";
+    LIMITS: Counter, Count, "agent_factory_limits_exceeded_total", "Times that a component was over a limit, by limit and effect: it ended the call, or was refused what it asked for.";
+    HOST: Gauge, Count, "agent_factory_component_host", "What of a worker's component host is taken, by what: slots, calls that wait for one, and what the pool of instances holds. Read as turns begin and end.";
     LEADER: Gauge, Count, "agent_factory_leader", "1 where this process leads the singleton loops.";
     TICKS: Counter, Count, "agent_factory_singleton_ticks_total", "Steps of singleton loops, by loop and outcome.";
     HTTP_REQUESTS: Counter, Count, "agent_factory_http_requests_total", "Requests answered, by method, operation and class of status.";

@@ -64,6 +64,8 @@ pub enum Pruned {
     Artifacts,
     /// Code for platforms of before.
     CompiledComponents,
+    /// Receipts.
+    Receipts,
 }
 
 type Words = &'static [(&'static str, &'static str)];
@@ -116,6 +118,7 @@ impl Pruned {
             Self::Messages => &[("kind", "messages")],
             Self::Artifacts => &[("kind", "artifacts")],
             Self::CompiledComponents => &[("kind", "compiled_components")],
+            Self::Receipts => &[("kind", "receipts")],
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::Worker;
 use super::turn::{End, held, refused, retried};
 use crate::control::ControlError;
-use crate::domain::{Digest, Lease};
+use crate::domain::{Digest, Lease, LimitSet};
 use crate::engine::{CompiledComponent, EngineComponent, LoadError, TurnSkill};
 use crate::hydration::SnapshotSkill;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ impl Worker {
         &self,
         lease: &Lease,
         skill: &SnapshotSkill,
+        limits: LimitSet,
     ) -> Result<Option<TurnSkill>, End> {
         let Some(digest) = skill.component else {
             return Ok(None);
@@ -54,6 +55,7 @@ impl Worker {
             tools: skill.tools.clone(),
             grants: skill.grants,
             config: skill.config.clone(),
+            limits,
         }))
     }
 

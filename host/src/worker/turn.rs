@@ -4,7 +4,7 @@ use super::flight::Boarded;
 use super::lookups::LeasedLookups;
 use super::{Worker, pause_after};
 use crate::control::{ClaimedTurn, Completion, ControlError, Failure};
-use crate::domain::{DocumentPath, Invocation, Lease, Receipt, SecretRef, Section};
+use crate::domain::{Digest, DocumentPath, Invocation, Lease, Receipt, SecretRef, Section};
 use crate::engine::{Credential, Overlay, TurnEnd, TurnFailure, TurnInput, TurnModel};
 use crate::hydration::{Bundle, Snapshot};
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use tracing::Instrument as _;
 pub(super) enum End {
     Complete(Box<Completion>),
     Failed(Failure),
-    /// The worker stops: the message goes back as if it had not been claimed.
-    GiveBack,
+    /// The worker stops: the message goes back as if it had not been claimed, with what was spent on it.
+    GiveBack(Vec<Receipt>),
     /// Somebody else has it.
     Lost,
 }
@@ -30,7 +30,7 @@ impl End {
             Self::Failed(Failure::Retry { .. }) => "retry",
             Self::Failed(Failure::Permanent { .. }) => "permanent",
             Self::Failed(Failure::Hold { .. }) => "hold",
-            Self::GiveBack => "given_back",
+            Self::GiveBack(_) => "given_back",
             Self::Lost => "lost",
         }
     }
@@ -63,13 +63,15 @@ impl Worker {
         let prepared = boarded
             .cancel
             .run_until_cancelled(self.prepare(lease, boarded));
-        match prepared.await.unwrap_or(Err(End::GiveBack)) {
+        match prepared.await.unwrap_or(Err(End::GiveBack(Vec::new()))) {
             Ok((engine, input)) => {
                 boarded.started();
                 tracing::info!(attempt = input.attempt, "turn started");
+                self.0.metrics.host(&self.0.host.taken());
                 let note = input.memory_note.clone();
                 let TurnEnd { outcome, receipts } = self.0.host.run_turn(&engine, input).await;
-                self.count_tools(&receipts);
+                self.count(&receipts);
+                self.0.metrics.host(&self.0.host.taken());
                 match outcome {
                     Ok(overlay) => End::Complete(Box::new(completion(overlay, note, receipts))),
                     Err(failure) => judge(failure, receipts),
@@ -79,8 +81,9 @@ impl Worker {
         }
     }
 
-    fn count_tools(&self, receipts: &[Receipt]) {
+    fn count(&self, receipts: &[Receipt]) {
         for receipt in receipts {
+            self.0.metrics.invocation(receipt);
             if matches!(receipt.invocation, Invocation::Tool { .. }) {
                 let took = Duration::from_micros(receipt.duration_us);
                 self.0.metrics.tool_call(receipt.outcome.word(), took);
@@ -105,11 +108,13 @@ impl Worker {
         let engine = self.engine(lease, snapshot.engine).await?;
         let mut skills = Vec::new();
         for skill in &snapshot.skills {
-            skills.extend(self.skill(lease, skill).await?);
+            let limits = bundle.limits.of_skill(&skill.name);
+            skills.extend(self.skill(lease, skill, limits).await?);
         }
         let input = TurnInput {
             turn_id: lease.message_id.clone(),
             attempt: bundle.attempt,
+            share: Digest::of(lease.tenant_id.as_str().as_bytes()),
             mode: bundle.mode,
             prompt: prompt(&snapshot, &bundle),
             models: models(&snapshot, &bundle),
@@ -117,6 +122,7 @@ impl Worker {
             input: bundle.input,
             skills,
             config: snapshot.config.clone(),
+            limits: bundle.limits.engine.clone(),
             memory_note: bundle.memory_note,
             lookups: Arc::new(LeasedLookups::new(Arc::clone(&self.0.plane), lease.clone())),
             cancel: boarded.cancel.clone(),
@@ -158,7 +164,7 @@ impl Worker {
                     let settled = plane.fail(lease, failure.clone()).await;
                     settled.map(|settled| tracing::warn!(?settled, %failure, "the turn failed"))
                 }
-                End::GiveBack => plane.give_back(lease).await,
+                End::GiveBack(spent) => plane.give_back(lease, spent.clone()).await,
                 End::Lost => Err(ControlError::LeaseLost),
             };
             match (settled, &end) {
@@ -170,9 +176,9 @@ impl Worker {
                     tracing::warn!("the lease was lost; nothing of this turn is stored");
                     return End::Lost.word();
                 }
-                (Err(ControlError::Refused(reason)), End::Complete(_)) => {
+                (Err(ControlError::Refused(reason)), End::Complete(completion)) => {
                     // What this turn left cannot be stored, and no other attempt's would be better.
-                    let receipts = Vec::new();
+                    let receipts = completion.receipts.clone();
                     end = End::Failed(Failure::Permanent { reason, receipts });
                 }
                 (Err(ControlError::Refused(reason)), _) => {
@@ -263,7 +269,7 @@ fn judge(failure: TurnFailure, receipts: Vec<Receipt>) -> End {
         }
         TurnFailure::Hold(reason) => Failure::Hold { reason, receipts },
         TurnFailure::LeaseLost => return End::Lost,
-        TurnFailure::Cancelled => return End::GiveBack,
+        TurnFailure::Cancelled => return End::GiveBack(receipts),
     })
 }
 
@@ -276,7 +282,7 @@ pub(super) async fn refused(error: ControlError) -> End {
         ControlError::Unavailable(_) => {
             // Given back at once, it would be claimed at once.
             pause_after(&error, "begin a turn").await;
-            End::GiveBack
+            End::GiveBack(Vec::new())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::engines::{self, EngineChoice};
 use super::error::WorkspaceError;
-use crate::domain::{AgentKey, AgentModels, Digest, Pool, SecretRef, TenantId, Timestamp};
+use crate::domain::{AgentKey, AgentModels, Digest, LimitSet, Pool, SecretRef, TenantId, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,8 @@ pub struct Configure {
     pub pool: Option<Pool>,
     /// Whether it takes messages.
     pub enabled: Option<bool>,
+    /// What it may take, all of it.
+    pub limits: Option<LimitSet>,
 }
 
 /// An agent, as stored.
@@ -64,6 +66,8 @@ pub struct AgentProfile {
     pub secrets_ref: Vec<SecretRef>,
     /// The models its engine may ask, preferred first.
     pub models: AgentModels,
+    /// What it may take, where that was said.
+    pub limits: LimitSet,
     /// Why it waits for a person, where it does.
     pub held_reason: Option<String>,
     /// When it was made.
@@ -84,6 +88,7 @@ struct Row {
     runtime_config: String,
     secrets_ref: String,
     models: String,
+    limits: String,
     held_reason: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -104,6 +109,7 @@ impl Row {
             secrets_ref: serde_json::from_str(&self.secrets_ref)
                 .map_err(StoreError::corrupt("secrets ref"))?,
             models: serde_json::from_str(&self.models).map_err(StoreError::corrupt("models"))?,
+            limits: serde_json::from_str(&self.limits).map_err(StoreError::corrupt("limits"))?,
             held_reason: self.held_reason,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -152,6 +158,7 @@ pub async fn agent_configure(
             runtime_config: wanted.runtime_config.clone().unwrap_or_default(),
             secrets_ref: wanted.secrets_ref.clone().unwrap_or_default(),
             models: wanted.models.clone().unwrap_or_default(),
+            limits: wanted.limits.clone().unwrap_or_default(),
             held_reason: None,
             created_at: now,
             updated_at: now,
@@ -170,6 +177,7 @@ pub async fn agent_configure(
         models,
         pool,
         enabled,
+        limits,
         engine: _,
     } = wanted.clone();
     after.time_zone = time_zone.unwrap_or(after.time_zone);
@@ -178,6 +186,7 @@ pub async fn agent_configure(
     after.models = models.unwrap_or(after.models);
     after.pool = pool.unwrap_or(after.pool);
     after.enabled = enabled.unwrap_or(after.enabled);
+    after.limits = limits.unwrap_or(after.limits);
     if after == before {
         return Ok((false, before));
     }
@@ -197,7 +206,7 @@ pub async fn agent_configure(
 pub async fn agent(tx: &mut Tx, agent: &AgentId) -> Result<Option<AgentProfile>, StoreError> {
     const SQL: &str = "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               models, held_reason, created_at, updated_at
+               models, limits, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2";
     profile_by(tx, SQL, agent).await
 }
@@ -214,7 +223,7 @@ pub async fn agents(
 ) -> Result<Vec<AgentProfile>, StoreError> {
     const SQL: &str = "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               models, held_reason, created_at, updated_at
+               models, limits, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key > $2 ORDER BY agent_key LIMIT $3";
     let rows: Vec<Row> = on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
@@ -236,11 +245,11 @@ pub(super) async fn lock(tx: &mut Tx, agent: &AgentId) -> Result<(), WorkspaceEr
 const LOCKED: Sql = Sql {
     sqlite: "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               models, held_reason, created_at, updated_at
+               models, limits, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2",
     postgres: "
         SELECT agent_key, pool, version, enabled, engine_name, engine_digest, time_zone, runtime_config, secrets_ref,
-               models, held_reason, created_at, updated_at
+               models, limits, held_reason, created_at, updated_at
         FROM agent_profiles WHERE tenant_id = $1 AND agent_key = $2 FOR NO KEY UPDATE",
 };
 
@@ -266,14 +275,14 @@ async fn profile_by(
 const INSERT: Sql = Sql {
     sqlite: "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, models, created_at, updated_at, paused)
-        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+            time_zone, runtime_config, secrets_ref, models, limits, created_at, updated_at, paused)
+        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
             CASE WHEN paused_reason IS NULL THEN 0 ELSE 1 END
         FROM tenants WHERE tenant_id = $1",
     postgres: "
         INSERT INTO agent_profiles (tenant_id, agent_key, pool, version, enabled, engine_name, engine_digest,
-            time_zone, runtime_config, secrets_ref, models, created_at, updated_at, paused)
-        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12,
+            time_zone, runtime_config, secrets_ref, models, limits, created_at, updated_at, paused)
+        SELECT tenant_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13,
             CASE WHEN paused_reason IS NULL THEN 0 ELSE 1 END
         FROM tenants WHERE tenant_id = $1 FOR SHARE",
 };
@@ -285,7 +294,7 @@ async fn insert(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<
 async fn update(tx: &mut Tx, agent: &AgentId, profile: &AgentProfile) -> Result<(), StoreError> {
     const SQL: &str = "
         UPDATE agent_profiles SET pool = $3, version = $4, enabled = $5, engine_name = $6, engine_digest = $7,
-            time_zone = $8, runtime_config = $9, secrets_ref = $10, models = $11, updated_at = $12,
+            time_zone = $8, runtime_config = $9, secrets_ref = $10, models = $11, limits = $12, updated_at = $13,
             snapshot_digest = NULL, content_version = content_version + 1
         WHERE tenant_id = $1 AND agent_key = $2";
     put(tx, SQL, agent, profile).await
@@ -300,6 +309,7 @@ async fn put(
     let runtime_config = json(&profile.runtime_config)?;
     let secrets_ref = json(&profile.secrets_ref)?;
     let models = json(&profile.models)?;
+    let limits = json(&profile.limits)?;
     on_tx!(tx, |conn| {
         sqlx::query(sql)
             .bind(&agent.tenant_id)
@@ -313,6 +323,7 @@ async fn put(
             .bind(&runtime_config)
             .bind(&secrets_ref)
             .bind(&models)
+            .bind(&limits)
             .bind(profile.updated_at)
             .execute(conn)
             .await

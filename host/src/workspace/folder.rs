@@ -1,10 +1,10 @@
 //! One skill folder (an engine's has the same form): its files, checked and understood.
 
-use super::capabilities;
+use super::capabilities::{self, CapabilitiesError};
 use super::files::{AssetKind, FilePath, FilePathError, Files, under_a_file};
 use super::manifest::{Manifest, ManifestError};
 use crate::config::Config;
-use crate::domain::{Digest, Grants, SkillName};
+use crate::domain::{Digest, Grants, LimitSet, SkillName};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ pub enum FolderError {
     },
     /// `config/capabilities.toml` is wrong.
     #[error("{CAPABILITIES}: {0}")]
-    Capabilities(Box<toml::de::Error>),
+    Capabilities(Box<CapabilitiesError>),
     /// The manifest names a component that is not there.
     #[error(
         "SKILL.md names the component {component}, which is not there; build the skill first, or correct \
@@ -143,6 +143,8 @@ pub struct SkillFolder {
     pub manifest_md: String,
     /// What `config/capabilities.toml` asks for.
     pub asked: Grants,
+    /// What a call of it asks to take, in the same file.
+    pub limits: LimitSet,
     /// Where the component lies; none for a skill of instructions only.
     pub component: Option<FilePath>,
     /// Every file but `SKILL.md`.
@@ -183,15 +185,16 @@ impl SkillFolder {
             };
             within(path.as_str(), bytes, max, bound)?;
         }
-        let asked = match files.iter().find(|(path, _)| path.as_str() == CAPABILITIES) {
+        let (asked, limits) = match files.iter().find(|(path, _)| path.as_str() == CAPABILITIES) {
             Some((_, bytes)) => capabilities::parse(&text(CAPABILITIES, bytes)?)
                 .map_err(|error| FolderError::Capabilities(Box::new(error)))?,
-            None => Grants::default(),
+            None => Default::default(),
         };
         Ok(Self {
             manifest,
             manifest_md,
             asked,
+            limits,
             component,
             files,
         })

@@ -32,6 +32,7 @@ pub use documents::{
 pub use engines::{
     Engine, EngineBounds, EngineChoice, EngineOwner, NewEngine, engine_put, engines,
 };
+pub use capabilities::CapabilitiesError;
 pub use error::WorkspaceError;
 pub use files::{AssetKind, FilePath, FilePathError, Files};
 pub use folder::{Bounds, FolderError, SkillFolder};

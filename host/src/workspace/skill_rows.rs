@@ -12,6 +12,7 @@ pub(super) struct SkillRow<'a> {
     pub(super) component: Option<Digest>,
     pub(super) tools: Option<String>,
     pub(super) grants: String,
+    pub(super) limits: String,
     pub(super) files: Digest,
 }
 
@@ -23,6 +24,7 @@ pub(super) struct VersionRow {
     component_digest: Option<String>,
     tools: Option<String>,
     grants: String,
+    limits: String,
 }
 
 impl VersionRow {
@@ -31,6 +33,7 @@ impl VersionRow {
             && self.component_digest == row.component.map(|digest| digest.to_string())
             && self.tools == row.tools
             && self.grants == row.grants
+            && self.limits == row.limits
     }
 }
 
@@ -43,6 +46,7 @@ pub(super) struct ListedRow {
     pub(super) component_digest: Option<String>,
     pub(super) tools: Option<String>,
     pub(super) grants: String,
+    pub(super) limits: String,
     pub(super) config: String,
     pub(super) updated_at: Timestamp,
 }
@@ -74,7 +78,7 @@ pub(super) async fn version(
     name: &SkillName,
 ) -> Result<Option<VersionRow>, StoreError> {
     const SQL: &str = "
-        SELECT version, files_digest, component_digest, tools, grants FROM agent_skills
+        SELECT version, files_digest, component_digest, tools, grants, limits FROM agent_skills
         WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3";
     Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(&agent.tenant_id)
@@ -93,11 +97,11 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO agent_skills (tenant_id, agent_key, skill_key, description, manifest_md, component_digest,
-            tools, grants, files_digest, version, config, enabled, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{}', 1, $11)
+            tools, grants, limits, files_digest, version, config, enabled, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '{}', 1, $12)
         ON CONFLICT (tenant_id, agent_key, skill_key) DO UPDATE SET
             description = excluded.description, manifest_md = excluded.manifest_md,
-            component_digest = excluded.component_digest, tools = excluded.tools, grants = excluded.grants,
+            component_digest = excluded.component_digest, tools = excluded.tools, grants = excluded.grants, limits = excluded.limits,
             files_digest = excluded.files_digest, version = excluded.version, updated_at = excluded.updated_at";
     on_tx!(tx, |conn| sqlx::query(SQL)
         .bind(&agent.tenant_id)
@@ -108,6 +112,7 @@ pub(super) async fn put(
         .bind(skill.component.map(|digest| digest.to_string()))
         .bind(&skill.tools)
         .bind(&skill.grants)
+        .bind(&skill.limits)
         .bind(skill.files.to_string())
         .bind(version)
         .bind(now)
@@ -165,10 +170,10 @@ pub(super) async fn list(
     name: Option<&SkillName>,
 ) -> Result<Vec<Skill>, StoreError> {
     const ALL: &str = "
-        SELECT skill_key, description, version, enabled, component_digest, tools, grants, config, updated_at
+        SELECT skill_key, description, version, enabled, component_digest, tools, grants, limits, config, updated_at
         FROM agent_skills WHERE tenant_id = $1 AND agent_key = $2 ORDER BY skill_key";
     const ONE: &str = "
-        SELECT skill_key, description, version, enabled, component_digest, tools, grants, config, updated_at
+        SELECT skill_key, description, version, enabled, component_digest, tools, grants, limits, config, updated_at
         FROM agent_skills WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3";
     let rows: Vec<ListedRow> = match name {
         None => on_tx!(tx, |conn| sqlx::query_as(ALL)

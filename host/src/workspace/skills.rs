@@ -6,7 +6,7 @@ use super::files::AssetKind;
 use super::folder::{Bounds, SkillFolder};
 use super::skill_rows;
 use crate::artifacts;
-use crate::domain::{Digest, Grants, SkillName, SkillTool, Timestamp, Tool};
+use crate::domain::{Digest, Grants, LimitSet, SkillName, SkillTool, Timestamp, Tool};
 use crate::store::{StoreError, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +45,8 @@ pub struct Skill {
     pub tools: Vec<Tool>,
     /// What it may use.
     pub grants: Grants,
+    /// What a call of it asks for.
+    pub limits: LimitSet,
     /// Settings it may read.
     pub config: BTreeMap<String, String>,
     /// When it was changed last.
@@ -99,6 +101,7 @@ pub async fn skill_put(
         component: component.copied(),
         tools: component.map(|_| json(&skill.tools)).transpose()?,
         grants: json(&folder.asked)?,
+        limits: json(&folder.limits)?,
         files: files_digest(folder, &digests),
     };
     let before = skill_rows::version(tx, agent, name).await?;
@@ -257,6 +260,7 @@ impl Skill {
             component: row.component_digest.as_deref().map(digest).transpose()?,
             tools,
             grants: serde_json::from_str(&row.grants).map_err(StoreError::corrupt("grants"))?,
+            limits: serde_json::from_str(&row.limits).map_err(StoreError::corrupt("limits"))?,
             config: serde_json::from_str(&row.config).map_err(StoreError::corrupt("config"))?,
             updated_at: row.updated_at,
         })

@@ -186,7 +186,7 @@ impl Turn {
                 other => panic!("a failure became {other:?}"),
             },
             What::GiveBack => {
-                self.control.give_back(lease).await?;
+                self.control.give_back(lease, Vec::new()).await?;
                 Ok(Answer::GivenBack)
             }
         }

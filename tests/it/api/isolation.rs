@@ -26,6 +26,7 @@ enum For {
 /// Every operation there is. One that is missing here fails the test.
 const TABLE: &[(&str, For)] = &[
     ("cancelMessage", For::Tenant),
+    ("capTenant", For::Operator),
     ("configureAgent", For::Tenant),
     ("configureBot", For::Tenant),
     ("configureSkill", For::Tenant),
@@ -43,6 +44,7 @@ const TABLE: &[(&str, For)] = &[
     ("getDocument", For::Tenant),
     ("getMessage", For::Tenant),
     ("getSkill", For::Tenant),
+    ("getUsage", For::Tenant),
     ("healthz", For::Anybody),
     ("holdAgent", For::Tenant),
     ("importSecret", For::Tenant),
@@ -53,6 +55,7 @@ const TABLE: &[(&str, For)] = &[
     ("listDocuments", For::Tenant),
     ("listEngines", For::Tenant),
     ("listMessages", For::Tenant),
+    ("listReceipts", For::Tenant),
     ("listSkills", For::Tenant),
     ("listTenants", For::Operator),
     ("listTokens", For::Operator),

@@ -10,6 +10,7 @@ mod listing;
 mod messages;
 mod pausing;
 mod pushing;
+mod receipts;
 mod refusing;
 mod secrets;
 mod serving;

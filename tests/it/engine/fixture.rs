@@ -2,7 +2,7 @@
 
 use super::lookups::FakeLookups;
 use agent_factory::config::{self, Limits};
-use agent_factory::domain::{HistoryMessage, Part, Role, Section, Tool, TurnMode};
+use agent_factory::domain::{Digest, HistoryMessage, LimitSet, Part, Role, Section, Tool, TurnMode};
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
@@ -96,6 +96,10 @@ pub(crate) struct Fixture {
     pub(crate) cancel: CancellationToken,
     pub(crate) history: Vec<HistoryMessage>,
     pub(crate) models: Vec<TurnModel>,
+    /// What a turn asks for.
+    pub(crate) limits: LimitSet,
+    /// What the skill asks for.
+    pub(crate) skill_limits: LimitSet,
 }
 
 pub(crate) fn message(text: &str) -> HistoryMessage {
@@ -132,6 +136,8 @@ impl Fixture {
             cancel: CancellationToken::new(),
             history: Vec::new(),
             models: Vec::new(),
+            limits: LimitSet::default(),
+            skill_limits: LimitSet::default(),
         }
     }
 
@@ -139,6 +145,7 @@ impl Fixture {
         TurnInput {
             turn_id: "msg_1".parse().unwrap(),
             attempt: 1,
+            share: Digest::of(b"somebody"),
             mode: TurnMode::Main,
             prompt: vec![Section {
                 title: "SOUL.md".to_owned(),
@@ -153,9 +160,11 @@ impl Fixture {
                 tools: self.tools.clone(),
                 grants: self.grants,
                 config: BTreeMap::new(),
+                limits: self.skill_limits.clone(),
             }],
             models: self.models.clone(),
             config: BTreeMap::new(),
+            limits: self.limits.clone(),
             memory_note: "memory/2026-11-22.md".parse().unwrap(),
             lookups: self.lookups.clone(),
             cancel: self.cancel.clone(),

@@ -3,7 +3,9 @@
 use super::fixture::{Fixture, message};
 use super::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::{File, HistoryMessage, MemoryHit, Part, ReceiptOutcome};
+use agent_factory::domain::{
+    File, HistoryMessage, LimitExceeded, LimitName, MemoryHit, Part, ReceiptOutcome,
+};
 use agent_factory::engine::{Grants, TurnFailure};
 use std::sync::Arc;
 
@@ -11,13 +13,14 @@ async fn with(limits: Limits) -> Fixture {
     Fixture::new(limits).await
 }
 
-async fn assert_exhausted(fixture: &Fixture, text: &str, limit: &str) {
+async fn assert_exhausted(fixture: &Fixture, text: &str, limit: LimitName, value: u64) {
     let end = fixture.turn(text).await;
     let Err(TurnFailure::Exhausted(why)) = end.outcome else {
         panic!("{text}: {:?}", end.outcome);
     };
-    assert!(why.contains(limit), "{text}: {why}");
+    assert_eq!(why, LimitExceeded { limit, value }, "{text}");
     assert_eq!(end.receipts[0].outcome, ReceiptOutcome::Exhausted);
+    assert_eq!(end.receipts[0].ended_by, Some(why), "{text}");
 }
 
 #[tokio::test]
@@ -27,12 +30,7 @@ async fn memory_of_the_engine() {
         ..Limits::default()
     })
     .await;
-    assert_exhausted(
-        &fixture,
-        "hoard",
-        "8388608 bytes of memory it may hold (memory_bytes)",
-    )
-    .await;
+    assert_exhausted(&fixture, "hoard", LimitName::MemoryBytes, 8 << 20).await;
     let end = fixture.turn("hoard").await;
     let peak = end.receipts[0].memory_peak_bytes;
     assert!(peak <= 8 << 20 && peak > 6 << 20, "{peak}");
@@ -65,7 +63,7 @@ async fn processor_time() {
         ..Limits::default()
     })
     .await;
-    assert_exhausted(&fixture, "spin", "100 ms of processor time (turn_cpu_ms)").await;
+    assert_exhausted(&fixture, "spin", LimitName::TurnCpuMs, 100).await;
 }
 
 #[tokio::test]
@@ -90,7 +88,7 @@ async fn wall_clock() {
         ..Limits::default()
     })
     .await;
-    assert_exhausted(&fixture, "sleep", "200 ms (turn_ms)").await;
+    assert_exhausted(&fixture, "sleep", LimitName::TurnMs, 200).await;
     let fixture = with(Limits {
         tool_ms: 200,
         ..Limits::default()
@@ -113,7 +111,7 @@ async fn host_calls() {
     let end = fixture.turn("call-host 10").await;
     assert!(end.outcome.is_ok(), "{:?}", end.outcome);
     assert_eq!(end.receipts[0].host_calls, 10);
-    assert_exhausted(&fixture, "call-host 11", "10 times (host_calls)").await;
+    assert_exhausted(&fixture, "call-host 11", LimitName::HostCalls, 10).await;
     // Two more to learn which tool it is, and its arguments.
     let within = fixture.reply(r#"tool hostile__call_host {"n":8}"#).await;
     assert!(within.contains("ok called"), "{within}");
@@ -466,12 +464,7 @@ async fn blobs_that_a_call_holds() {
     })
     .await;
     assert_eq!(fixture.reply("blobs 2").await, "2 blobs");
-    assert_exhausted(
-        &fixture,
-        "blobs 3",
-        "2000000 bytes that it made (blob_bytes)",
-    )
-    .await;
+    assert_exhausted(&fixture, "blobs 3", LimitName::BlobBytes, 2_000_000).await;
     let dropped = fixture.reply("blobs-dropped 5").await;
     assert_eq!(
         dropped, "5000000 bytes",

@@ -65,7 +65,7 @@ plane_cases! {
             let refused = control.complete(&lease, wrong).await;
             assert!(matches!(refused, Err(ControlError::Refused(_))), "{refused:?}");
         }
-        control.give_back(&lease).await.expect("given back");
+        control.give_back(&lease, Vec::new()).await.expect("given back");
         let lost = control.complete(&lease, many(1)).await;
         assert!(matches!(lost, Err(ControlError::LeaseLost)), "{lost:?}");
         let lease = claim(&*control, "one").await;
@@ -84,7 +84,7 @@ plane_cases! {
             factory.enqueue("ada", conversation, "hello").await;
             completions.push((claim(&*control, "one").await, leaving(Vec::new())));
         }
-        control.give_back(&completions[1].0).await.expect("given back");
+        control.give_back(&completions[1].0, Vec::new()).await.expect("given back");
         completions[2].1 = leaving(vec![follow_up("", None)]);
         let results = control.complete_all(completions.clone()).await.expect("answers");
         assert!(results[0].is_ok());

@@ -2,6 +2,7 @@
 
 mod faults;
 mod follow_ups;
+mod limits;
 mod planes;
 mod prompt;
 mod swapped;

@@ -80,7 +80,7 @@ async fn can_do_nothing(control: &dyn ControlPlane, lease: &Lease) {
             .fail(lease, Failure::Hold { reason, receipts })
             .await,
     );
-    lost(control.give_back(lease).await);
+    lost(control.give_back(lease, Vec::new()).await);
     let worker = "zombie".parse().expect("a worker id");
     let lease = HeldLease {
         lease: lease.clone(),

@@ -31,7 +31,7 @@ async fn can_do_nothing(worker: &Joined, turn: &ClaimedTurn) {
         control.hydrate(lease).await.err(),
         control.complete(lease, Completion::default()).await.err(),
         control.fail(lease, failure).await.err(),
-        control.give_back(lease).await.err(),
+        control.give_back(lease, Vec::new()).await.err(),
     ];
     for refused in refused {
         assert!(

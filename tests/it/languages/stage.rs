@@ -3,7 +3,7 @@
 use crate::engine::fixture::egress;
 use crate::engine::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::{HistoryMessage, Part, Receipt, Role, Section, TurnMode};
+use agent_factory::domain::{Digest, LimitSet, HistoryMessage, Part, Receipt, Role, Section, TurnMode};
 use agent_factory::engine::{
     ComponentHost, ComponentKind, EngineComponent, Grants, Overlay, TurnInput, TurnSkill,
 };
@@ -47,6 +47,7 @@ impl Stage {
                 tools: compiled.tools,
                 grants: Grants::none(),
                 config: BTreeMap::new(),
+                limits: LimitSet::default(),
             },
             host,
             lookups: Arc::default(),
@@ -63,6 +64,8 @@ impl Stage {
         let input = TurnInput {
             turn_id: "msg_1".parse().expect("an id"),
             attempt: 1,
+            share: Digest::of(b"somebody"),
+            limits: LimitSet::default(),
             mode: TurnMode::Main,
             prompt: vec![Section {
                 title: "IDENTITY.md".to_owned(),
@@ -82,6 +85,7 @@ impl Stage {
                 tools: self.skill.tools.clone(),
                 grants: self.skill.grants,
                 config: BTreeMap::new(),
+                limits: LimitSet::default(),
             }],
             config: BTreeMap::new(),
             memory_note: "memory/2026-11-22.md".parse().expect("a path"),

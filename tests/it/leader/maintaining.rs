@@ -29,6 +29,7 @@ fn maintenance(test: &TestDatabase, batch: u32) -> Maintenance {
         workers: HOUR,
         snapshots: HOUR,
         finished: HOUR,
+        receipts: HOUR,
         queue,
         outbox,
     };

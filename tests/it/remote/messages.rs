@@ -4,8 +4,7 @@ use agent_factory::control::{
     Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, Failure,
     FollowUp, LaneLease, Sent, Settled,
 };
-use agent_factory::domain::{
-    Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
+use agent_factory::domain::{LimitExceeded, LimitName, Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
     KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
     Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
 };
@@ -148,6 +147,11 @@ fn receipt() -> impl Strategy<Value = Receipt> {
             },
             component: Digest::of(&digest),
             outcome: ReceiptOutcome::GuestError,
+            ended_by: of_tool.then_some(LimitExceeded {
+                limit: LimitName::ToolMs,
+                value: number,
+            }),
+            limits_met: Vec::new(),
             duration_us: number,
             cpu_us: number,
             memory_peak_bytes: number,

@@ -38,7 +38,7 @@ async fn is_no_lease_to(control: &dyn ControlPlane, lease: &Lease) {
         receipts: Vec::new(),
     };
     lost(control.fail(lease, failure).await);
-    lost(control.give_back(lease).await);
+    lost(control.give_back(lease, Vec::new()).await);
     let worker = "thief".parse().expect("a worker id");
     let lease = HeldLease {
         lease: lease.clone(),

@@ -23,7 +23,9 @@ pub fn completion_bytes_max(limits: &Limits) -> usize {
     let calls = u64::from(limits.tool_rounds).saturating_mul(u64::from(limits.tool_batch));
     let values = u64::from(limits.append_messages)
         .saturating_add(u64::from(limits.overlay_entries))
-        .saturating_add(calls)
+        // A receipt each, with every limit there is.
+        .saturating_add(calls.saturating_mul(3))
+        .saturating_add(u64::from(limits.model_calls))
         .saturating_add(u64::from(limits.log_lines));
     let content = content.into_iter().fold(0, u64::saturating_add);
     bytes(

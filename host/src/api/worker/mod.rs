@@ -23,6 +23,7 @@ pub fn settling_routes(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(turns::worker_complete))
         .routes(routes!(turns::worker_complete_all))
         .routes(routes!(turns::worker_fail))
+        .routes(routes!(turns::worker_give_back))
         .layer(DefaultBodyLimit::max(completion_bytes_max(
             &api.config.limits,
         )))
@@ -36,7 +37,6 @@ pub fn routes(api: &Api) -> OpenApiRouter<Api> {
         .routes(routes!(turns::worker_hydration_bundle))
         .routes(routes!(turns::worker_snapshot))
         .routes(routes!(turns::worker_heartbeat))
-        .routes(routes!(turns::worker_give_back))
         .routes(routes!(lookups::worker_key_value_get))
         .routes(routes!(lookups::worker_key_value_set))
         .routes(routes!(lookups::worker_key_value_delete))

@@ -3,7 +3,7 @@
 use crate::api::{Api, ApiError, Json, PoolWorker};
 use crate::control::requests::{
     CompleteAllAnswer, CompleteAllRequest, CompleteRequest, CompleteResult, FailAnswer,
-    FailRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest, SnapshotRequest,
+    FailRequest, GiveBackRequest, HeartbeatAnswer, HeartbeatRequest, LeaseRequest, SnapshotRequest,
 };
 use crate::control::{Beat, ControlError, Heartbeat, HeldLease};
 use crate::hydration::{Bundle, Snapshot};
@@ -185,7 +185,7 @@ pub(super) async fn worker_fail(
 #[utoipa::path(
     post, path = "/v1/worker/give-back", operation_id = "workerGiveBack", tag = "worker",
     security(("bearer" = ["worker"])),
-    request_body = LeaseRequest,
+    request_body = GiveBackRequest,
     responses(
         (status = 204, description = "It is back in its place."),
         (status = 409, description = "The lease is lost; nothing of this took effect.", body = Object),
@@ -194,10 +194,10 @@ pub(super) async fn worker_fail(
 pub(super) async fn worker_give_back(
     State(api): State<Api>,
     PoolWorker { pool, .. }: PoolWorker,
-    Json(mut request): Json<LeaseRequest>,
+    Json(mut request): Json<GiveBackRequest>,
 ) -> Result<StatusCode, ApiError> {
     request.lease.pool = pool;
-    let LeaseRequest { lease } = request;
-    api.control.give_back(&lease).await?;
+    let GiveBackRequest { lease, receipts } = request;
+    api.control.give_back(&lease, receipts).await?;
     Ok(StatusCode::NO_CONTENT)
 }

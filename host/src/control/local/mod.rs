@@ -15,7 +15,7 @@ use super::{
 use crate::clock::Ids;
 use crate::domain::{
     Digest, DocumentPath, KvEntry, KvError, KvOwner, KvPage, KvScope, Lease, MemoryHit, OutboxId,
-    Pool, TraceId, WorkerId,
+    Pool, Receipt, TraceId, WorkerId,
 };
 use crate::engine::{CompiledComponent, Platform};
 use crate::hydration::{self, Bundle, Snapshot};
@@ -277,10 +277,8 @@ impl ControlPlane for LocalControl {
         self.traced("fail", &lease.trace_id, doing).await
     }
 
-    async fn give_back(&self, lease: &Lease) -> Result<(), ControlError> {
-        let leased = lease.clone();
-        let doing =
-            self.leased(move |tx| Box::pin(async move { queue::give_back(tx, &leased).await }));
+    async fn give_back(&self, lease: &Lease, spent: Vec<Receipt>) -> Result<(), ControlError> {
+        let doing = self.put_back(lease.clone(), spent);
         self.traced("give_back", &lease.trace_id, doing).await
     }
 

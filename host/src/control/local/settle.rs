@@ -3,10 +3,13 @@
 use super::LocalControl;
 use crate::clock::Ids;
 use crate::control::{Completion, ControlError, FOLLOW_UPS_MAX, Failure, FollowUp, Settled};
-use crate::domain::{Channel, HistoryMessage, Lease, Part, Payload, Reply, Role};
+use crate::domain::{
+    Channel, HistoryMessage, Lease, Part, Payload, Receipt, Reply, Role, Timestamp,
+};
 use crate::outbox::{self, OutboxItem};
 use crate::queue::{self, Enqueue, FailOutcome, LeaseError, Priority, Retry};
 use crate::reply::{TELEGRAM_UTF16_MAX, chunks};
+use crate::state::usage::{self, UsageOfTenants};
 use crate::state::{history, key_value, memory, receipts};
 use crate::store::{StoreError, Tx};
 use std::time::Duration;
@@ -98,6 +101,23 @@ impl LocalControl {
         results
     }
 
+    /// Put the message back, and keep what was spent on it.
+    pub(super) async fn put_back(
+        &self,
+        lease: Lease,
+        spent: Vec<Receipt>,
+    ) -> Result<(), ControlError> {
+        self.leased(move |tx| {
+            Box::pin(async move {
+                queue::give_back(tx, &lease).await?;
+                let now = tx.now().await?;
+                let stored = receipts::store(tx, &lease, now, &spent).await?;
+                Ok::<_, LeaseError>(count(tx, &lease, now, stored, &spent).await?)
+            })
+        })
+        .await
+    }
+
     pub(super) async fn store_failure(
         &self,
         lease: Lease,
@@ -118,10 +138,12 @@ impl LocalControl {
                 | Failure::Hold {
                     receipts: spent, ..
                 }) = &failure;
-                receipts::store(tx, &lease, now, spent).await?;
+                let spent = spent.clone();
+                let stored = receipts::store(tx, &lease, now, &spent).await?;
                 let (reason, retry) = match failure {
                     Failure::Hold { reason, .. } => {
                         queue::hold(tx, &lease, &reason).await?;
+                        count(tx, &lease, now, stored, &spent).await?;
                         return Ok(Settled::Held);
                     }
                     Failure::Permanent { reason, .. } => (reason, Retry::Never),
@@ -138,6 +160,7 @@ impl LocalControl {
                 };
                 let outcome =
                     queue::fail(tx, &policies.queue, &ids, &lease, &reason, retry).await?;
+                count(tx, &lease, now, stored, &spent).await?;
                 Ok::<_, LeaseError>(match outcome {
                     FailOutcome::Requeued { after } => Settled::Requeued(after),
                     // Its key-value calls stay known: a redrive runs the same turn again.
@@ -148,6 +171,20 @@ impl LocalControl {
         })
         .await
     }
+}
+
+/// Add what receipts come to to the tenant's day, where they were stored now. The last of a transaction.
+async fn count(
+    tx: &mut Tx,
+    lease: &Lease,
+    now: Timestamp,
+    stored: u64,
+    spent: &[Receipt],
+) -> Result<(), StoreError> {
+    if stored > 0 {
+        usage::add_one(tx, lease, now, spent).await?;
+    }
+    Ok(())
 }
 
 /// Why a completion cannot be stored, whatever its lease.
@@ -197,16 +234,20 @@ async fn store_all(
     now_settled.sort_by_key(|((lease, _), _)| (&lease.tenant_id, &lease.agent_key));
     let done: Vec<&Lease> = now_settled.iter().map(|((lease, _), _)| lease).collect();
     key_value::forget_calls(tx, &done).await?;
+    let (now, mut used) = (tx.now().await?, UsageOfTenants::default());
     for ((lease, completion), payload) in now_settled {
-        store(tx, policy, ids, lease, completion, &payload).await?;
+        if store(tx, policy, ids, lease, completion, &payload).await? > 0 {
+            used.count(lease, &completion.receipts);
+        }
     }
+    used.add(tx, now).await?;
     Ok(settled
         .into_iter()
         .map(|settled| settled.map(drop))
         .collect())
 }
 
-/// What one settled turn did.
+/// What one settled turn did; answers how many receipts were stored.
 async fn store(
     tx: &mut Tx,
     policy: &queue::Policy,
@@ -214,7 +255,7 @@ async fn store(
     lease: &Lease,
     completion: &Completion,
     payload: &Payload,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let now = tx.now().await?;
     let mut messages = Vec::with_capacity(completion.history.len() + 1);
     messages.push(HistoryMessage {
@@ -228,7 +269,7 @@ async fn store(
     if let Some(note) = &completion.memory_note {
         memory::append(tx, lease, now, note, &completion.memory).await?;
     }
-    receipts::store(tx, lease, now, &completion.receipts).await?;
+    let stored = receipts::store(tx, lease, now, &completion.receipts).await?;
     let items = completion.reply.as_ref();
     let items = items.map(|reply| items_of(&payload.reply_to, reply));
     outbox::insert(tx, ids, lease, &items.unwrap_or_default()).await?;
@@ -261,7 +302,7 @@ async fn store(
             tracing::warn!(%refused, "a follow-up was not accepted");
         }
     }
-    Ok(())
+    Ok(stored)
 }
 
 /// A reply as outbox rows: one for each message the channel takes.

@@ -5,6 +5,7 @@
 //! still holds are bounded (`limits.blob_bytes`). Once a file is part of a reply, a message or a tool's
 //! output, its bytes count there, and no longer here.
 
+use crate::domain::LimitName;
 use crate::engine::bindings::v0_1::blobs::{Host, HostBlob};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
@@ -81,7 +82,7 @@ impl HostCall for Make {
         let share = scope
             .blobs
             .take(size, limit)
-            .ok_or_else(|| Stop::blobs(scope.limits()))?;
+            .ok_or_else(|| Stop::over(scope.limits(), LimitName::BlobBytes))?;
         Ok(Blob {
             bytes: self.0.into(),
             _share: Some(Arc::new(share)),

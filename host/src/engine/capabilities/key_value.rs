@@ -1,7 +1,6 @@
 //! `key-value`: small durable state of a skill or engine.
 
-use crate::config::Limits;
-use crate::domain::{KvEntry, KvError, KvPage, KvScope};
+use crate::domain::{KvEntry, KvError, KvPage, KvScope, LimitName};
 use crate::engine::LookupError;
 use crate::engine::bindings::v0_1::key_value::{Entry, Error, Host, Page, Scope as GuestScope};
 use crate::engine::dispatcher::{HostCall, Scope};
@@ -47,9 +46,11 @@ fn allowed(scope: &Scope, kv_scope: KvScope) -> Answer<()> {
     Err(Refusal::Denied)
 }
 
-fn key_fits(limits: &Limits, key: &str) -> Answer<()> {
+fn key_fits(scope: &Scope, key: &str) -> Answer<()> {
+    let limits = scope.limits();
     let most = usize::try_from(limits.kv_key_bytes).unwrap_or(usize::MAX);
     if key.is_empty() || key.len() > most {
+        scope.refuse(LimitName::KvKeyBytes);
         return Err(Refusal::Kv(KvError::TooLarge(format!(
             "a key has 1 to {} bytes (kv_key_bytes), not {}",
             limits.kv_key_bytes,
@@ -62,9 +63,11 @@ fn key_fits(limits: &Limits, key: &str) -> Answer<()> {
     Ok(())
 }
 
-fn value_fits(limits: &Limits, value: &[u8]) -> Answer<()> {
+fn value_fits(scope: &Scope, value: &[u8]) -> Answer<()> {
+    let limits = scope.limits();
     let size = u64::try_from(value.len()).unwrap_or(u64::MAX);
     if size > limits.kv_value_bytes {
+        scope.refuse(LimitName::KvValueBytes);
         return Err(Refusal::Kv(KvError::TooLarge(format!(
             "a value has at most {} bytes (kv_value_bytes), not {size}",
             limits.kv_value_bytes
@@ -94,7 +97,7 @@ impl HostCall for Get {
 
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         or_refuse!(allowed(scope, self.scope));
-        or_refuse!(key_fits(scope.limits(), &self.key));
+        or_refuse!(key_fits(scope, &self.key));
         let lookups = scope.session.lookups.as_ref();
         let found = match self.scope {
             KvScope::Agent => {
@@ -124,8 +127,8 @@ impl HostCall for Set {
 
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         or_refuse!(allowed(scope, self.scope));
-        or_refuse!(key_fits(scope.limits(), &self.key));
-        or_refuse!(value_fits(scope.limits(), &self.value));
+        or_refuse!(key_fits(scope, &self.key));
+        or_refuse!(value_fits(scope, &self.value));
         let call = scope.next_write(
             &self
                 .if_version
@@ -142,13 +145,18 @@ impl HostCall for Set {
         } = self;
         let answer = match self.scope {
             KvScope::Agent => {
-                lookups
+                let answer = lookups
                     .kv_set(&scope.owner, &key, value, if_version, &call)
-                    .await
+                    .await;
+                // The sizes were checked here: all that the other side bounds is the number of keys.
+                if let Ok(Err(KvError::TooLarge(_))) = &answer {
+                    scope.refuse(LimitName::KvKeys);
+                }
+                answer
             }
             KvScope::Conversation => {
                 let mut overlay = scope.session.kv.lock().await;
-                overlay
+                let answer = overlay
                     .set(
                         lookups,
                         scope.limits(),
@@ -157,7 +165,11 @@ impl HostCall for Set {
                         value,
                         if_version,
                     )
-                    .await
+                    .await;
+                if let Some(limit) = overlay.take_over() {
+                    scope.refuse(limit);
+                }
+                answer
             }
         };
         decided(scope, answer)
@@ -175,16 +187,20 @@ impl HostCall for Delete {
 
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         or_refuse!(allowed(scope, self.scope));
-        or_refuse!(key_fits(scope.limits(), &self.key));
+        or_refuse!(key_fits(scope, &self.key));
         let call = scope.next_write("delete", &self.key, &[]);
         let lookups = scope.session.lookups.as_ref();
         let answer = match self.scope {
             KvScope::Agent => lookups.kv_delete(&scope.owner, &self.key, &call).await,
             KvScope::Conversation => {
                 let mut overlay = scope.session.kv.lock().await;
-                overlay
+                let answer = overlay
                     .delete(lookups, scope.limits(), &scope.owner, self.key)
-                    .await
+                    .await;
+                if let Some(limit) = overlay.take_over() {
+                    scope.refuse(limit);
+                }
+                answer
             }
         };
         decided(scope, answer)
@@ -204,10 +220,10 @@ impl HostCall for ListKeys {
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         or_refuse!(allowed(scope, self.scope));
         if !self.prefix.is_empty() {
-            or_refuse!(key_fits(scope.limits(), &self.prefix));
+            or_refuse!(key_fits(scope, &self.prefix));
         }
         if let Some(after) = &self.after {
-            or_refuse!(key_fits(scope.limits(), after));
+            or_refuse!(key_fits(scope, after));
         }
         let lookups = scope.session.lookups.as_ref();
         let after = self.after.as_deref();

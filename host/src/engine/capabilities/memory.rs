@@ -1,6 +1,6 @@
 //! `memory`: the agent's notes. Appends are kept with the turn; reads and searches see them at once.
 
-use crate::domain::{DocumentPath, MemoryHit};
+use crate::domain::{DocumentPath, LimitName, MemoryHit};
 use crate::engine::bindings::v0_1::memory::{Error, Hit, Host};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
@@ -56,6 +56,8 @@ impl HostCall for Append {
         let mut changes = scope.session.changes();
         let total = changes.memory_bytes.saturating_add(size);
         if total > most {
+            drop(changes);
+            scope.refuse(LimitName::MemoryAppendBytes);
             return Ok(Err(Refusal::Refused(format!(
                 "one turn appends at most {most} bytes to the memory (memory_append_bytes)"
             ))));

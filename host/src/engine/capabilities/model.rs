@@ -48,6 +48,14 @@ fn at(scope: &Scope, place: usize) -> Result<&TurnModel, Stop> {
     found.ok_or_else(|| Stop::Misuse("the endpoint is not of this turn".to_owned()))
 }
 
+/// A spent budget is in the engine's receipt, too.
+fn noted<T>(scope: &Scope, answer: Result<T, ModelFailure>) -> Result<T, ModelFailure> {
+    if let Err(ModelFailure::OverBudget(limit, _)) = &answer {
+        scope.log.met(*limit);
+    }
+    answer
+}
+
 struct Open {
     place: usize,
     body: String,
@@ -62,7 +70,8 @@ impl HostCall for Open {
         let model = at(scope, self.place)?;
         let digest = Digest::of(self.body.as_bytes());
         tracing::debug!(model = %model.model.model, body = %digest, bytes = self.body.len(), "asking a model");
-        Ok(models::open(&session, model, self.body).await)
+        let opened = models::open(&session, model, self.body).await;
+        Ok(noted(scope, opened))
     }
 }
 
@@ -74,8 +83,8 @@ impl HostCall for Next<'_> {
     /// A long answer has many events; `limits.model_answer_bytes` bounds them.
     const COUNTED: bool = false;
 
-    async fn answer(self, _: &mut Scope) -> Result<Self::Answer, Stop> {
-        Ok(self.0.next().await)
+    async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
+        Ok(noted(scope, self.0.next().await))
     }
 }
 
@@ -170,7 +179,7 @@ impl From<ModelFailure> for Error {
     fn from(failure: ModelFailure) -> Self {
         match failure {
             ModelFailure::NotConfigured(text) => Self::NotConfigured(text),
-            ModelFailure::OverBudget(text) => Self::OverBudget(text),
+            ModelFailure::OverBudget(_, text) => Self::OverBudget(text),
             ModelFailure::Status(status) => Self::Status(model::Status {
                 code: status.code,
                 retry_after_milliseconds: status.retry_after_ms,

@@ -1,6 +1,6 @@
 //! `turns`: the turn at hand, as an engine sees it.
 
-use crate::domain::{HistoryMessage, Part, Reply, ToolRequest, ToolResult};
+use crate::domain::{HistoryMessage, LimitName, Part, Reply, ToolRequest, ToolResult};
 use crate::engine::bindings::v0_1::turns::{
     self, HistoryPage, Host, HostTurn, Message, Mode, Section,
 };
@@ -64,6 +64,7 @@ impl HostCall for Append {
         let mut changes = scope.session.changes();
         let messages = usize::try_from(limits.append_messages).unwrap_or(usize::MAX);
         if changes.history.len() >= messages {
+            scope.refuse(LimitName::AppendMessages);
             return Ok(Err(format!(
                 "one turn appends at most {messages} messages to the history (append_messages)"
             )));
@@ -72,6 +73,7 @@ impl HostCall for Append {
             .history_bytes
             .saturating_add(size::of_message(&self.0));
         if bytes > limits.append_bytes {
+            scope.refuse(LimitName::AppendBytes);
             return Ok(Err(format!(
                 "one turn appends at most {} bytes to the history, and this would make {bytes} \
                  (append_bytes)",
@@ -94,6 +96,7 @@ impl HostCall for SetReply {
         let limit = scope.limits().reply_bytes;
         let size = size::of_reply(&self.0);
         if size > limit {
+            scope.refuse(LimitName::ReplyBytes);
             return Ok(Err(format!(
                 "the reply has {size} bytes, more than {limit} (reply_bytes)"
             )));
@@ -101,6 +104,7 @@ impl HostCall for SetReply {
         let limit = scope.limits().reply_file_bytes;
         let size = size::of_reply_files(&self.0);
         if size > limit {
+            scope.refuse(LimitName::ReplyFileBytes);
             return Ok(Err(format!(
                 "the files of the reply have {size} bytes, more than {limit} (reply_file_bytes)"
             )));
@@ -131,7 +135,7 @@ impl HostCall for CallTools {
     const NAME: &'static str = "turn.call-tools";
 
     async fn answer(self, scope: &mut Scope) -> Result<Vec<ToolResult>, Stop> {
-        tools::run_batch(&scope.session, self.0).await
+        tools::run_batch(scope, self.0).await
     }
 }
 

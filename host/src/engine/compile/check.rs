@@ -139,16 +139,16 @@ pub(super) fn check_resources(component: &Component, limits: &Limits) -> Result<
     let Some(needs) = component.resources_required() else {
         return too_much("it imports modules or components".to_owned());
     };
-    if needs.num_memories > MEMORIES {
+    if needs.num_memories > limits.memories {
         return too_much(format!(
-            "it has {} memories, more than {MEMORIES}",
-            needs.num_memories
+            "it has {} memories, more than {} (memories)",
+            needs.num_memories, limits.memories
         ));
     }
-    if needs.num_tables > TABLES {
+    if needs.num_tables > limits.tables {
         return too_much(format!(
-            "it has {} tables, more than {TABLES}",
-            needs.num_tables
+            "it has {} tables, more than {} (tables)",
+            needs.num_tables, limits.tables
         ));
     }
     let memory = needs

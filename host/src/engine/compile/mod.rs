@@ -210,20 +210,25 @@ fn describe<W: Work>(engine: &Engine, limits: &Limits, work: W) -> Result<W::Ans
         return Err(unavailable("an id was refused".to_owned()));
     };
     let session = Session::nobody(Arc::new(limits.clone()), turn, note);
+    let limits = Arc::clone(&session.limits);
+    let budget = Budget::tool(&limits);
     let scope = Scope::new(
         Arc::new(session),
+        limits,
         "describe".to_owned(),
         KvOwner(None),
         Grants::none(),
         BTreeMap::new(),
     );
     let never = CancellationToken::new();
-    let call = call::run(engine, Budget::tool(limits), scope, &never, work);
+    let call = call::run(engine, budget, scope, &never, work);
     runtime
         .block_on(call)
         .answer
         .map_err(|failure| match failure {
-            CallFailure::Stopped(Stop::Exhausted(text)) => CompileError::DoesNotFit(text),
+            CallFailure::Stopped(Stop::Exhausted(limit)) => {
+                CompileError::DoesNotFit(limit.to_string())
+            }
             CallFailure::Stopped(stop) => CompileError::NoTools(stop.to_string()),
             CallFailure::Trapped(text) => CompileError::NoTools(text),
         })

@@ -1,6 +1,7 @@
 //! What a turn may spend on models.
 
 use crate::config::Limits;
+use crate::domain::LimitName;
 
 /// What a turn has spent on models so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,18 +12,20 @@ pub(in crate::engine) struct Spent {
 
 impl Spent {
     /// Reserve one request; where a limit is spent, says which.
-    pub(super) fn reserve(&mut self, limits: &Limits) -> Result<(), String> {
+    pub(super) fn reserve(&mut self, limits: &Limits) -> Result<(), (LimitName, String)> {
         if self.calls >= limits.model_calls {
-            return Err(format!(
+            let text = format!(
                 "the turn has made its {} requests to models (limits.model_calls)",
                 limits.model_calls
-            ));
+            );
+            return Err((LimitName::ModelCalls, text));
         }
         if self.output_tokens >= limits.model_output_tokens {
-            return Err(format!(
+            let text = format!(
                 "the answers of this turn had {} tokens, and {} are allowed (limits.model_output_tokens)",
                 self.output_tokens, limits.model_output_tokens
-            ));
+            );
+            return Err((LimitName::ModelOutputTokens, text));
         }
         self.calls = self.calls.saturating_add(1);
         Ok(())
@@ -47,7 +50,7 @@ mod tests {
         let mut spent = Spent::default();
         assert_eq!(spent.reserve(&limits), Ok(()));
         assert_eq!(spent.reserve(&limits), Ok(()));
-        let error = spent.reserve(&limits).unwrap_err();
+        let (_, error) = spent.reserve(&limits).unwrap_err();
         assert!(
             error.contains("its 2 requests to models (limits.model_calls)"),
             "{error}"
@@ -64,7 +67,7 @@ mod tests {
         spent.add_output_tokens(9);
         assert_eq!(spent.reserve(&limits), Ok(()));
         spent.add_output_tokens(1);
-        let error = spent.reserve(&limits).unwrap_err();
+        let (_, error) = spent.reserve(&limits).unwrap_err();
         assert!(error.contains("limits.model_output_tokens"), "{error}");
     }
 }

@@ -2,8 +2,9 @@
 
 use super::exchange::{Bill, Exchange, failed};
 use super::{ModelFailure, Status, api};
-use crate::domain::{AgentModel, ReceiptOutcome, SecretRef, SecretValue};
+use crate::domain::{AgentModel, LimitExceeded, LimitName, SecretRef, SecretValue};
 use crate::egress::{Answer, Outgoing};
+use crate::engine::call::Ended;
 use crate::engine::session::Session;
 use crate::engine::text::plain;
 use reqwest::Method;
@@ -53,7 +54,7 @@ pub(in crate::engine) async fn open(
         .changes()
         .models
         .reserve(&session.limits)
-        .map_err(ModelFailure::OverBudget)?;
+        .map_err(|(limit, text)| over(session, limit, text))?;
     let mut bill = Bill::new(
         Arc::clone(session),
         model.model.clone(),
@@ -65,14 +66,19 @@ pub(in crate::engine) async fn open(
             Ok(Exchange::new(answer, bill))
         }
         Ok(answer) => {
-            bill.outcome = ReceiptOutcome::GuestError;
+            bill.ended = Ended::GUEST_ERROR;
             Err(ModelFailure::Status(refusal(answer, &mut bill).await))
         }
         Err(error) => {
-            bill.outcome = ReceiptOutcome::GuestError;
+            bill.ended = Ended::GUEST_ERROR;
             Err(told(session, model, failed(error)))
         }
     }
+}
+
+fn over(session: &Session, limit: LimitName, text: String) -> ModelFailure {
+    let value = session.limits.get(limit);
+    ModelFailure::OverBudget(LimitExceeded { limit, value }, text)
 }
 
 /// Name the server in what went wrong before an answer began.
@@ -103,14 +109,15 @@ fn prepare(session: &Session, model: &TurnModel, body: String) -> Result<Outgoin
     };
     let size = u64::try_from(body.len()).unwrap_or(u64::MAX);
     if size > limits.model_request_bytes {
-        return Err(ModelFailure::OverBudget(format!(
+        let text = format!(
             "the request has {size} bytes, more than {} (limits.model_request_bytes)",
             limits.model_request_bytes
-        )));
+        );
+        return Err(over(session, LimitName::ModelRequestBytes, text));
     }
     api::check(&body, model, limits.output_tokens).map_err(|bad| match bad {
         api::BadBody::Malformed(text) => ModelFailure::Other(text),
-        api::BadBody::TooManyTokens(text) => ModelFailure::OverBudget(text),
+        api::BadBody::TooManyTokens(text) => over(session, LimitName::OutputTokens, text),
     })?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -3,9 +3,10 @@
 use super::events::EventParser;
 use super::{ModelFailure, usage};
 use crate::domain::{
-    AgentModel, Digest, Invocation, ModelTokens, ModelUsage, Receipt, ReceiptOutcome,
+    AgentModel, Digest, Invocation, LimitExceeded, LimitName, ModelTokens, ModelUsage, Receipt,
 };
 use crate::egress::{Answer, EgressError};
+use crate::engine::call::Ended;
 use crate::engine::session::Session;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,14 +69,14 @@ impl Exchange {
             }
             Ok(None) => {
                 self.body = Body::Ended;
-                self.bill.outcome = ReceiptOutcome::Ok;
+                self.bill.ended = Ended::OK;
                 Ok(None)
             }
             Err(failure) => {
                 self.body = Body::Ended;
-                self.bill.outcome = match failure {
-                    ModelFailure::OverBudget(_) => ReceiptOutcome::Exhausted,
-                    _ => ReceiptOutcome::GuestError,
+                self.bill.ended = match failure {
+                    ModelFailure::OverBudget(limit, _) => Ended::at(limit),
+                    _ => Ended::GUEST_ERROR,
                 };
                 Err(failure)
             }
@@ -87,11 +88,13 @@ impl Exchange {
             let Body::Events(parser) = &mut self.body else {
                 return Ok(None);
             };
-            let limit = self.bill.session.limits.model_event_bytes;
+            let limit = self.bill.limit(LimitName::ModelEventBytes);
             let too_large = |_| {
-                ModelFailure::OverBudget(format!(
-                    "an event of the answer has more than {limit} bytes (limits.model_event_bytes)"
-                ))
+                let text = format!(
+                    "an event of the answer has more than {} bytes (limits.model_event_bytes)",
+                    limit.value
+                );
+                ModelFailure::OverBudget(limit, text)
             };
             if let Some(event) = parser.next().map_err(too_large)? {
                 return Ok(Some(event));
@@ -111,7 +114,7 @@ impl Exchange {
             body.extend_from_slice(&bytes);
         }
         self.body = Body::Ended;
-        self.bill.outcome = ReceiptOutcome::Ok;
+        self.bill.ended = Ended::OK;
         Ok(Event {
             name: None,
             data: String::from_utf8_lossy(&body).into_owned(),
@@ -144,7 +147,7 @@ pub(super) struct Bill {
     started: Instant,
     pub(super) usage: ModelUsage,
     /// Until it ends otherwise, the turn ended first.
-    pub(super) outcome: ReceiptOutcome,
+    pub(super) ended: Ended,
 }
 
 impl Bill {
@@ -158,19 +161,26 @@ impl Bill {
                 request_bytes: u64::try_from(request_bytes).unwrap_or(u64::MAX),
                 ..ModelUsage::default()
             },
-            outcome: ReceiptOutcome::Cancelled,
+            ended: Ended::CANCELLED,
         }
+    }
+
+    fn limit(&self, limit: LimitName) -> LimitExceeded {
+        let value = self.session.limits.get(limit);
+        LimitExceeded { limit, value }
     }
 
     /// Count bytes of the answer, up to the limit.
     pub(super) fn count(&mut self, bytes: usize) -> Result<(), ModelFailure> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.usage.answer_bytes = self.usage.answer_bytes.saturating_add(bytes);
-        let limit = self.session.limits.model_answer_bytes;
-        if self.usage.answer_bytes > limit {
-            return Err(ModelFailure::OverBudget(format!(
-                "the answer has more than {limit} bytes (limits.model_answer_bytes)"
-            )));
+        let limit = self.limit(LimitName::ModelAnswerBytes);
+        if self.usage.answer_bytes > limit.value {
+            let text = format!(
+                "the answer has more than {} bytes (limits.model_answer_bytes)",
+                limit.value
+            );
+            return Err(ModelFailure::OverBudget(limit, text));
         }
         Ok(())
     }
@@ -199,7 +209,9 @@ impl Drop for Bill {
                 model: self.model.model.clone(),
             },
             component: self.engine,
-            outcome: self.outcome,
+            outcome: self.ended.outcome,
+            ended_by: self.ended.by,
+            limits_met: Vec::new(),
             duration_us: u64::try_from(duration).unwrap_or(u64::MAX),
             cpu_us: 0,
             memory_peak_bytes: 0,

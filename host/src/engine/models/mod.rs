@@ -11,6 +11,8 @@ mod events;
 mod exchange;
 mod usage;
 
+use crate::domain::LimitExceeded;
+
 pub use endpoint::{Credential, TurnModel};
 
 pub(super) use budget::Spent;
@@ -31,8 +33,8 @@ pub(super) struct Status {
 pub(super) enum ModelFailure {
     /// A person must act.
     NotConfigured(String),
-    /// A limit is spent; names it.
-    OverBudget(String),
+    /// A limit is spent; the text names it.
+    OverBudget(LimitExceeded, String),
     /// The vendor said no.
     Status(Status),
     /// No answer began.

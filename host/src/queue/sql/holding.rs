@@ -77,7 +77,7 @@ pub const RESUME_AGENTS: Sql = Sql {
 pub const LOCK_AGENTS_BESIDE_HELD: &str = "
     WITH named AS MATERIALIZED (
         SELECT p.tenant_id, p.agent_key, p.held_reason IS NOT NULL OR p.paused = 1 AS held
-        FROM (SELECT value FROM json_array_elements($1::json) WHERE json_typeof(value) = 'array') j
+        FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
         JOIN agent_profiles p ON p.tenant_id = j.value ->> 0 AND p.agent_key = j.value ->> 1
     )
     SELECT 1 FROM named n

@@ -98,6 +98,17 @@ impl Guest for HostileEngine {
                     &format!("{} left {}", all.join("; "), turn.tool_rounds_left()),
                 );
             }
+            // `tools NAME NAME ...`: one batch, a call each.
+            "tools" => {
+                let requests = rest.split_whitespace().enumerate();
+                let requests: Vec<_> = requests
+                    .map(|(number, name)| request(&format!("call-{number}"), name, "{}"))
+                    .collect();
+                answer(&turn, &results(&turn.call_tools(&requests)));
+            }
+            "tools-for-ever" => loop {
+                black_box(turn.call_tools(&[request("call-1", "hostile__echo", "{}")]));
+            },
             "twice" => {
                 let one = request("same", "hostile__echo", "{}");
                 answer(&turn, &results(&turn.call_tools(&[one.clone(), one])));

@@ -4,6 +4,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "it does what nobody should")]
 
+mod more;
+
 mod bindings {
     wit_bindgen::generate!({
         path: "../../../wit",
@@ -77,6 +79,7 @@ impl Guest for HostileSkill {
             r#"{"type":"object","properties":{"n":{"type":"integer"},"text":{"type":"string"}}}"#;
         TOOLS
             .iter()
+            .chain(&more::TOOLS)
             .map(|(name, description)| Tool {
                 name: (*name).to_owned(),
                 title: peeked.then(|| "peeked while described".to_owned()),
@@ -154,7 +157,7 @@ impl Guest for HostileSkill {
             "big_file" => Ok(files([vec![1; n]])),
             "many_files" => Ok(files((0..n).map(|_| vec![1]))),
             "http" => request(&text_of(&arguments)),
-            other => Err(ToolError::Failed(format!("there is no tool {other}"))),
+            other => more::call(other, n),
         }
     }
 }
