@@ -1,6 +1,6 @@
 //! One skill folder (an engine's has the same form): its files, checked and understood.
 
-use super::capabilities;
+use super::capabilities::{self, CapabilitiesError};
 use super::files::{AssetKind, FilePath, FilePathError, Files, under_a_file};
 use super::manifest::{Manifest, ManifestError};
 use crate::config::Config;
@@ -119,7 +119,7 @@ pub enum FolderError {
     },
     /// `config/capabilities.toml` is wrong.
     #[error("{CAPABILITIES}: {0}")]
-    Capabilities(Box<toml::de::Error>),
+    Capabilities(#[from] CapabilitiesError),
     /// The manifest names a component that is not there.
     #[error(
         "SKILL.md names the component {component}, which is not there; build the skill first, or correct \
@@ -184,8 +184,7 @@ impl SkillFolder {
             within(path.as_str(), bytes, max, bound)?;
         }
         let asked = match files.iter().find(|(path, _)| path.as_str() == CAPABILITIES) {
-            Some((_, bytes)) => capabilities::parse(&text(CAPABILITIES, bytes)?)
-                .map_err(|error| FolderError::Capabilities(Box::new(error)))?,
+            Some((_, bytes)) => capabilities::parse(&text(CAPABILITIES, bytes)?)?,
             None => Grants::default(),
         };
         Ok(Self {
