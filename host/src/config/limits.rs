@@ -40,6 +40,9 @@ pub(super) const QUANTITIES: &[Quantity] = &[
     whole("limits.model_request_bytes", 2, 256 << 20, "bytes"),
     whole("limits.model_answer_bytes", 1, 1 << 30, "bytes"),
     whole("limits.model_event_bytes", 1, 64 << 20, "bytes"),
+    whole("limits.http_calls", 0, 10_000, "requests"),
+    whole("limits.http_request_bytes", 0, 256 << 20, "bytes"),
+    whole("limits.http_response_bytes", 0, 1 << 30, "bytes"),
     whole("limits.component_bytes", 8, 1 << 30, "bytes"),
     whole("limits.component_cache_bytes", 0, 1 << 40, "bytes"),
     whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
@@ -129,6 +132,12 @@ pub struct Limits {
     pub model_answer_bytes: u64,
     /// One server-sent event of an answer, bytes.
     pub model_event_bytes: u64,
+    /// Requests to the network of one tool call, those that are denied included.
+    pub http_calls: u32,
+    /// All requests of one tool call together: addresses, headers and bodies, bytes.
+    pub http_request_bytes: u64,
+    /// All responses of one tool call together: headers and bodies, bytes.
+    pub http_response_bytes: u64,
     /// A component to be uploaded, bytes.
     pub component_bytes: u64,
     /// Compiled code of the components that one worker keeps loaded while no turn uses them, bytes.
@@ -178,6 +187,9 @@ impl Default for Limits {
             model_request_bytes: 3 << 20,
             model_answer_bytes: 16 << 20,
             model_event_bytes: 1 << 20,
+            http_calls: 64,
+            http_request_bytes: 4 << 20,
+            http_response_bytes: 8 << 20,
             component_bytes: 48 << 20,
             component_cache_bytes: 512 << 20,
             compile_ms: 300_000,

@@ -10,7 +10,7 @@ use super::stop::Stop;
 use super::trap;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, Receipt, ReceiptLine, ReceiptOutcome, ToolError, ToolOutput,
+    Digest, HttpUsage, Invocation, Receipt, ReceiptLine, ReceiptOutcome, ToolError, ToolOutput,
 };
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -156,6 +156,7 @@ pub(super) struct Cost {
     host_calls: u32,
     log: Vec<ReceiptLine>,
     log_dropped: u32,
+    http: HttpUsage,
 }
 
 impl Cost {
@@ -177,6 +178,7 @@ impl Cost {
             log: self.log,
             log_dropped: self.log_dropped,
             usage: None,
+            http: self.http,
         }
     }
 }
@@ -190,7 +192,7 @@ pub(super) async fn run<W: Work>(
     work: W,
 ) -> CallEnd<W::Answer> {
     let limits = std::sync::Arc::clone(&scope.session.limits);
-    let log = scope.log.clone();
+    let (log, http) = (scope.log.clone(), scope.http.clone());
     let cpu = CpuMeter::new(budget.cpu_ms, budget.cpu_name);
     let started = Instant::now();
     let mut store = CallState::store(engine, &limits, cpu.clone(), scope);
@@ -201,6 +203,7 @@ pub(super) async fn run<W: Work>(
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(CallFailure::Stopped(Stop::Cancelled)),
+        stop = http.spent() => Err(CallFailure::Stopped(stop)),
         ended = working => match ended {
             Err(_) => Err(CallFailure::Stopped(budget.wall_over())),
             Ok(Err(stop)) => Err(CallFailure::Stopped(stop)),
@@ -221,6 +224,7 @@ pub(super) async fn run<W: Work>(
         host_calls,
         log: lines,
         log_dropped,
+        http: http.usage(),
     };
     CallEnd { answer, cost }
 }

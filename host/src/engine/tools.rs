@@ -5,6 +5,7 @@ use super::capabilities::ToolCall;
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
 use super::log::cut;
+use super::redacted;
 use super::session::Session;
 use super::size;
 use super::stop::Stop;
@@ -194,9 +195,10 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         Arc::clone(&session),
         call.key.clone(),
         KvOwner(Some(skill.name.clone())),
-        skill.grants,
+        skill.grants.clone(),
         skill.config.clone(),
-    );
+    )
+    .of_skill(skill.secrets.clone(), skill.withheld);
     let work = CallTool {
         skill: skill.component.pre(),
         call: ToolCall {
@@ -230,7 +232,7 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
     };
     let receipt = end.cost.receipt(invocation, skill.component.digest(), word);
     session.changes().receipts.push(receipt);
-    outcome
+    redacted::outcome(&session.redactor, outcome)
 }
 
 /// A tool's output, where it is within its bounds and its JSON is JSON.

@@ -2,8 +2,8 @@
 
 use super::{Grants, Lookups, SkillComponent, TurnModel};
 use crate::domain::{
-    DocumentPath, HistoryMessage, KvWrite, MessageId, Receipt, Reply, Section, SkillName, Tool,
-    TurnMode,
+    DocumentPath, HistoryMessage, KvWrite, MessageId, Receipt, Reply, SecretRef, SecretValue,
+    Section, SkillName, Tool, TurnMode,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +48,10 @@ pub struct TurnSkill {
     pub tools: Vec<Tool>,
     /// What it may touch for this agent.
     pub grants: Grants,
+    /// It asks for more, which must be granted again.
+    pub withheld: bool,
+    /// The values of the secrets that its granted credentials name; what is not active is not here.
+    pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// Its settings for this agent.
     pub config: BTreeMap<String, String>,
 }

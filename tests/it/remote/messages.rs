@@ -5,9 +5,10 @@ use agent_factory::control::{
     FollowUp, LaneLease, Sent, Settled,
 };
 use agent_factory::domain::{
-    Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
-    KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
-    Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
+    Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, HttpUsage,
+    Invocation, KvEntry, KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine,
+    ReceiptOutcome, Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest,
+    ToolResult, TraceId,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -158,6 +159,12 @@ fn receipt() -> impl Strategy<Value = Receipt> {
             }],
             log_dropped: calls,
             usage: None,
+            http: HttpUsage {
+                calls,
+                denied: calls,
+                request_bytes: number,
+                response_bytes: number,
+            },
         })
 }
 

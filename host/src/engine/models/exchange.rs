@@ -3,7 +3,7 @@
 use super::events::EventParser;
 use super::{ModelFailure, usage};
 use crate::domain::{
-    AgentModel, Digest, Invocation, ModelTokens, ModelUsage, Receipt, ReceiptOutcome,
+    AgentModel, Digest, HttpUsage, Invocation, ModelTokens, ModelUsage, Receipt, ReceiptOutcome,
 };
 use crate::egress::{Answer, EgressError};
 use crate::engine::session::Session;
@@ -207,6 +207,7 @@ impl Drop for Bill {
             log: Vec::new(),
             log_dropped: 0,
             usage: Some(self.usage.clone()),
+            http: HttpUsage::default(),
         };
         self.session.changes().receipts.push(receipt);
     }
