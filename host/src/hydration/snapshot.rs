@@ -55,6 +55,9 @@ pub struct SnapshotSkill {
     pub tools: Vec<Tool>,
     /// What it may use.
     pub grants: Grants,
+    /// It asks for more, which must be granted again: it changed since it was granted.
+    #[serde(default)]
+    pub withheld: bool,
     /// Settings it may read.
     pub config: BTreeMap<String, String>,
 }

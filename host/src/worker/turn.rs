@@ -105,7 +105,7 @@ impl Worker {
         let engine = self.engine(lease, snapshot.engine).await?;
         let mut skills = Vec::new();
         for skill in &snapshot.skills {
-            skills.extend(self.skill(lease, skill).await?);
+            skills.extend(self.skill(lease, skill, &bundle.secrets).await?);
         }
         let input = TurnInput {
             turn_id: lease.message_id.clone(),

@@ -43,6 +43,7 @@ const TABLE: &[(&str, For)] = &[
     ("getDocument", For::Tenant),
     ("getMessage", For::Tenant),
     ("getSkill", For::Tenant),
+    ("grantSkill", For::Tenant),
     ("healthz", For::Anybody),
     ("holdAgent", For::Tenant),
     ("importSecret", For::Tenant),
