@@ -16,4 +16,5 @@ pub mod postgres;
 pub mod process;
 pub mod remote;
 pub mod telegram;
+pub mod web;
 pub mod wire;

@@ -160,6 +160,54 @@ fn no_folder_is_used_by_one_that_it_uses() {
     }
 }
 
+/// Who opens connections to other machines: guests' requests (and the names they lead to), Telegram's, a worker's to its
+/// control plane, a command's to the same. A database's are sqlx's.
+const REACHES_OUT: [&str; 5] = [
+    "cli/client.rs",
+    "egress/mod.rs",
+    "egress/resolve.rs",
+    "remote/link.rs",
+    "reply/telegram.rs",
+];
+/// What opens one, or looks a name up.
+const OPENERS: [&str; 8] = [
+    "Client::builder(",
+    "Client::new(",
+    "ClientBuilder",
+    "TcpStream::connect",
+    "TcpSocket",
+    "UdpSocket",
+    "lookup_host(",
+    "ToSocketAddrs",
+];
+
+#[test]
+fn nobody_opens_a_connection_but_those_whose_duty_it_is() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
+    let mut found = BTreeSet::new();
+    let mut folders = vec![source.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let relative = path.strip_prefix(&source).expect("within the source");
+            let relative = relative.to_str().expect("text").to_owned();
+            let code = std::fs::read_to_string(&path).expect("source");
+            // Tests may reach their own doubles.
+            let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+            let opens = OPENERS.iter().any(|opener| code.contains(opener));
+            if opens && !relative.ends_with("tests.rs") {
+                found.insert(relative);
+            }
+        }
+    }
+    let known: BTreeSet<String> = REACHES_OUT.map(str::to_owned).into();
+    assert_eq!(found, known, "guests and tenants go out through egress");
+}
+
 /// Collect, for each folder, the names after `crate::` in its code.
 fn visit(root: &Path, folder: &Path, used: &mut BTreeMap<String, BTreeSet<String>>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {

@@ -5,6 +5,7 @@ mod architecture;
 mod contract;
 mod crash;
 mod deployment;
+mod egress;
 mod engine;
 mod flow;
 mod fuzzing;

@@ -9,10 +9,13 @@ pub(crate) use crate::bindings::{
     engine::agent_factory::guest::{model, turns::Turn},
     skill::agent_factory::guest::{config, key_value, logging, memory, tool_calls::ToolCall},
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::http::wasi as http;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::{
     FakeTurn as Turn,
     fakes::{Blob, ToolCall, config, key_value, logging, memory},
+    http,
     model::interface as model,
 };

@@ -56,7 +56,8 @@
 //!
 //! Only what these modules offer, and of that only what the skill asks for in
 //! `config/capabilities.toml` and is granted: [`key_value`] for small durable state, [`memory`] for
-//! the agent's notes, [`config`] for the tenant's settings, [`log`] for lines in the receipt.
+//! the agent's notes, [`http`] for requests to the network, [`config`] for the tenant's settings, [`log`] for lines in
+//! the receipt.
 //! Every call of a tool runs in a fresh instance: nothing kept in a `static` survives it.
 //!
 //! # Engines
@@ -76,6 +77,7 @@ pub mod bindings;
 pub mod blob;
 pub mod config;
 mod host;
+pub mod http;
 pub mod key_value;
 pub mod log;
 pub mod memory;

@@ -166,5 +166,6 @@ pub(super) async fn store_engine(
             Box::pin(async move { workspace::engine_put(tx, &owner, &engine, bounds).await })
         })
         .await;
-    Ok(UploadView::of(uploaded, "engine", put?))
+    // An engine has what every engine has, and asks for nothing.
+    Ok(UploadView::of(uploaded, "engine", put?, true))
 }

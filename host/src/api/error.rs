@@ -258,6 +258,7 @@ impl From<WorkspaceError> for ApiError {
             WorkspaceError::AgentMissing(_) => Self::NotFound("agent"),
             WorkspaceError::TooMany { .. }
             | WorkspaceError::ToolTwice { .. }
+            | WorkspaceError::OtherGrant(_)
             | WorkspaceError::PoolFixed(_) => Self::Conflict(error.to_string()),
             WorkspaceError::EngineNeeded(_)
             | WorkspaceError::EngineMissing(_)

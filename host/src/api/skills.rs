@@ -3,11 +3,11 @@
 use super::agents::OfAgent;
 use super::engines::store_engine;
 use super::uploads::{self, Uploaded};
-use super::{Api, ApiError, ErrorBody, Json, Path, TenantAdmin};
+use super::{Api, ApiError, ErrorBody, Json, Path, Query, TenantAdmin};
 use crate::domain::{AgentKey, Digest, Grants, SkillName, SkillTool, Timestamp};
 use crate::store::StoreError;
 use crate::workspace::{
-    self, AdmittedSkill, AgentId, EngineOwner, Skill, SkillAsset, WorkspaceError,
+    self, AdmittedSkill, AgentId, EngineOwner, Granting, Skill, SkillAsset, WorkspaceError,
 };
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list_skills))
         .routes(routes!(get_skill))
         .routes(routes!(configure_skill))
+        .routes(routes!(grant_skill))
         .routes(routes!(delete_skill))
 }
 
@@ -74,8 +75,11 @@ pub(super) struct UploadView {
     compile_ms: Option<u64>,
     /// What the agent can call.
     tools: Vec<ToolView>,
-    /// What `config/capabilities.toml` asked for and this upload granted.
-    granted: Vec<&'static str>,
+    /// What `config/capabilities.toml` asks for and the skill may use.
+    granted: Vec<String>,
+    /// What it asks for and must be granted first (`grantSkill`): it changed since it was granted. Until then it runs with
+    /// nothing.
+    withheld: Vec<String>,
 }
 
 impl UploadView {
@@ -83,6 +87,7 @@ impl UploadView {
         uploaded: &Uploaded,
         kind: &'static str,
         (changed, version): (bool, i64),
+        all: bool,
     ) -> Self {
         let folder = &uploaded.folder;
         let name = &folder.manifest.name;
@@ -90,6 +95,7 @@ impl UploadView {
             .admitted
             .iter()
             .flat_map(|admitted| &admitted.tools);
+        let (granted, withheld) = granted(&folder.asked, all);
         let bytes = folder
             .files
             .values()
@@ -109,7 +115,8 @@ impl UploadView {
             files: folder.files.len().saturating_add(1),
             compile_ms: uploaded.compile_ms,
             tools: tools.map(|tool| tool_view(name, tool)).collect(),
-            granted: granted(folder.asked),
+            granted,
+            withheld,
         }
     }
 }
@@ -125,16 +132,13 @@ fn tool_view(skill: &SkillName, tool: &crate::domain::Tool) -> ToolView {
     }
 }
 
-fn granted(grants: Grants) -> Vec<&'static str> {
-    [
-        (grants.kv_agent, "key-value: agent"),
-        (grants.kv_conversation, "key-value: conversation"),
-        (grants.memory_read, "memory: read"),
-        (grants.memory_append, "memory: append"),
-    ]
-    .into_iter()
-    .filter_map(|(granted, name)| granted.then_some(name))
-    .collect()
+/// All of it is granted, or withheld.
+fn granted(asked: &Grants, all: bool) -> (Vec<String>, Vec<String>) {
+    if all {
+        (asked.lines(), Vec::new())
+    } else {
+        (Vec::new(), asked.lines())
+    }
 }
 
 /// A skill.
@@ -153,8 +157,12 @@ struct SkillView {
     digest: Option<String>,
     /// What the agent can call.
     tools: Vec<ToolView>,
-    /// What it may use.
-    granted: Vec<&'static str>,
+    /// What it asks for and may use.
+    granted: Vec<String>,
+    /// What it asks for and must be granted first (`grantSkill`).
+    withheld: Vec<String>,
+    /// What a grant of it is fixed by: a digest over what it asks for and its component.
+    grant_digest: String,
     /// What a call of it asks to take, by the names of limits.
     limits: BTreeMap<String, u64>,
     /// Settings it may read.
@@ -166,7 +174,11 @@ struct SkillView {
 
 impl From<Skill> for SkillView {
     fn from(skill: Skill) -> Self {
+        let (granted, withheld) = granted(&skill.grants, skill.granted);
         Self {
+            granted,
+            withheld,
+            grant_digest: skill.grant.to_string(),
             tools: skill
                 .tools
                 .iter()
@@ -177,7 +189,6 @@ impl From<Skill> for SkillView {
             version: skill.version,
             enabled: skill.enabled,
             digest: skill.component.as_ref().map(Digest::to_string),
-            granted: granted(skill.grants),
             limits: skill.limits.named(),
             config: skill.config,
             updated_at: skill.updated_at,
@@ -240,6 +251,26 @@ struct SkillSettings {
     config: Option<BTreeMap<String, String>>,
 }
 
+/// What of an upload is granted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct UploadQuery {
+    /// Grant what the folder asks for, also where the agent has the skill already and it changed. Left out, that is
+    /// granted to a new skill only, and a changed one runs with nothing until it is granted again (`grantSkill`).
+    #[serde(default)]
+    grant: bool,
+}
+
+/// What somebody grants.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SkillGrant {
+    /// The `grantDigest` of the skill that was looked at.
+    #[schema(value_type = String)]
+    grant_digest: Digest,
+}
+
 /// Whether something changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ChangedView {
@@ -248,13 +279,13 @@ pub(super) struct ChangedView {
 }
 
 /// Upload a skill as its folder: a tar archive, not compressed, with SKILL.md in it. The component is checked and
-/// compiled before anything is stored; the same folder again changes nothing. A component with the engine's world is
+/// compiled before anything is stored; the same folder again changes nothing. What a new skill asks for is granted. A component with the engine's world is
 /// stored as an engine of the tenant instead.
 ///
 /// By hand: `tar -C examples/dice -cf - . | curl -T - -H 'Content-Type: application/x-tar' ...`.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}", operation_id = "putSkill", tag = "skills",
-    params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    params(OfSkill, UploadQuery), security(("bearer" = ["tenant-admin", "operator"])),
     request_body(content = Vec<u8>, content_type = "application/x-tar"),
     responses(
         (status = 200, description = "It is stored.", body = UploadView),
@@ -268,6 +299,7 @@ async fn put_skill(
         agent_key,
         skill_name: skill,
     }): Path<OfSkill>,
+    Query(UploadQuery { grant }): Query<UploadQuery>,
     request: Request,
 ) -> Result<Json<UploadView>, ApiError> {
     let uploaded = uploads::take(&api, Some(&tenant_id), &skill, request).await?;
@@ -288,10 +320,17 @@ async fn put_skill(
         agent_key,
     };
     let bounds = api.uploads().bounds();
+    let granting = if grant {
+        Granting::AsAsked
+    } else {
+        Granting::WhereNew
+    };
     let put: Result<_, WorkspaceError> = api
         .db
         .write(move |tx| {
-            Box::pin(async move { workspace::skill_put(tx, &agent, &bounds, &admitted).await })
+            Box::pin(
+                async move { workspace::skill_put(tx, &agent, &bounds, &admitted, granting).await },
+            )
         })
         .await;
     let put = put?;
@@ -299,6 +338,7 @@ async fn put_skill(
         &uploaded,
         "skill",
         (put.changed, put.version),
+        put.granted,
     )))
 }
 
@@ -392,6 +432,39 @@ async fn configure_skill(
                 let SkillSettings { enabled, config } = settings;
                 workspace::skill_configure(tx, &agent, &skill, enabled, config.as_ref()).await
             })
+        })
+        .await;
+    let changed = done?.ok_or(ApiError::NotFound("skill"))?;
+    Ok(Json(ChangedView { changed }))
+}
+
+/// Grant what a skill asks for, as it was looked at: where it changed since, nothing is granted.
+#[utoipa::path(
+    put, path = "/v1/tenants/{tenantId}/agents/{agentKey}/skills/{skillName}/grant",
+    operation_id = "grantSkill", tag = "skills", params(OfSkill), security(("bearer" = ["tenant-admin", "operator"])),
+    request_body = SkillGrant,
+    responses(
+        (status = 200, description = "It is granted.", body = ChangedView),
+        (status = 409, description = "The skill is another one than was looked at.", body = ErrorBody),
+    )
+)]
+async fn grant_skill(
+    State(api): State<Api>,
+    TenantAdmin { tenant_id, .. }: TenantAdmin,
+    Path(OfSkill {
+        agent_key,
+        skill_name: skill,
+    }): Path<OfSkill>,
+    Json(SkillGrant { grant_digest }): Json<SkillGrant>,
+) -> Result<Json<ChangedView>, ApiError> {
+    let agent = AgentId {
+        tenant_id,
+        agent_key,
+    };
+    let done: Result<_, WorkspaceError> = api
+        .db
+        .write(move |tx| {
+            Box::pin(async move { workspace::skill_grant(tx, &agent, &skill, grant_digest).await })
         })
         .await;
     let changed = done?.ok_or(ApiError::NotFound("skill"))?;

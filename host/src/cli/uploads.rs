@@ -5,7 +5,8 @@ use super::print;
 use crate::workspace::{self, Bounds, Files, SkillFolder};
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// What the control plane bounds is not bounded here a second time; this keeps a command from reading a whole disk.
@@ -39,9 +40,12 @@ pub(super) struct AgentArguments {
 pub(super) enum SkillCommand {
     /// Upload a skill folder; the same folder again changes nothing.
     #[command(after_help = "\
-A skill is a folder with a SKILL.md in it and, where it has tools, a WebAssembly component at scripts/<name>.wasm. What
-config/capabilities.toml asks for is granted to this agent. Hidden files, links, target, node_modules and __pycache__ stay
-at home. The next message the agent takes sees the new skill; a turn that is running goes on with the old one.
+A skill is a folder with a SKILL.md in it and, where it has tools, a WebAssembly component at scripts/<name>.wasm. Hidden
+files, links, target, node_modules and __pycache__ stay at home. The next message the agent takes sees the new skill; a turn
+that is running goes on with the old one.
+
+What config/capabilities.toml asks for is granted to this agent when it gets the skill, and shown. A skill whose component
+or wishes changed since runs with nothing of it until it is granted again: by --grant, or later by `skill grant`.
 
 Example:
   agent-factory skill push examples/dice")]
@@ -49,6 +53,22 @@ Example:
         /// The skill's folder.
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Grant what it asks for, also where it changed.
+        #[arg(long)]
+        grant: bool,
+        #[command(flatten)]
+        agent: AgentArguments,
+    },
+    /// Grant what a skill asks for, as it is stored now.
+    #[command(after_help = "\
+Shows what it asks for, and grants that and nothing else: where the skill changes in the meantime, nothing is granted.
+
+Example:
+  agent-factory skill grant weather")]
+    Grant {
+        /// The skill.
+        #[arg(value_name = "SKILL")]
+        skill: String,
         #[command(flatten)]
         agent: AgentArguments,
     },
@@ -91,18 +111,58 @@ Example:
         /// The workspace's folder.
         #[arg(value_name = "DIR")]
         folder: PathBuf,
+        /// Grant what its skills ask for, also where they changed.
+        #[arg(long)]
+        grant: bool,
         #[command(flatten)]
         agent: AgentArguments,
     },
 }
 
-/// Upload a skill.
+/// Upload or grant a skill.
 pub(super) async fn skill(command: SkillCommand) -> anyhow::Result<()> {
-    let SkillCommand::Push { folder, agent } = command;
+    match command {
+        SkillCommand::Push {
+            folder,
+            grant,
+            agent,
+        } => {
+            let client = Client::new(&agent.client)?;
+            let tenant = client.tenant(agent.tenant.as_deref()).await?;
+            let read = read(&folder)?;
+            push_skill(&client, &tenant, &agent.agent, &read, grant).await
+        }
+        SkillCommand::Grant { skill, agent } => grant_skill(&skill, &agent).await,
+    }
+}
+
+/// Show what a skill asks for, and grant just that.
+async fn grant_skill(skill: &str, agent: &AgentArguments) -> anyhow::Result<()> {
     let client = Client::new(&agent.client)?;
     let tenant = client.tenant(agent.tenant.as_deref()).await?;
-    let read = read(&folder)?;
-    push_skill(&client, &tenant, &agent.agent, &read).await
+    let path = ["tenants", &tenant, "agents", &agent.agent, "skills", skill];
+    let shown = client.get(&path, &[]).await;
+    let shown = shown.with_context(|| format!("look at the skill {skill}"))?;
+    let digest = shown.get("grantDigest").and_then(Value::as_str);
+    let body = json!({ "grantDigest": digest });
+    let to = [&path[..], &["grant"]].concat();
+    let answer = client.ask(Method::PUT, &to, &[], Some(&body)).await;
+    let answer = answer.with_context(|| format!("grant the skill {skill}"))?;
+    let changed = answer.get("changed").and_then(Value::as_bool) == Some(true);
+    let mut told = match changed {
+        true => format!("skill {skill}: granted"),
+        false => format!("skill {skill}: was granted already"),
+    };
+    for line in lines(&shown, "withheld").chain(lines(&shown, "granted")) {
+        told.push_str(&format!("\n  granted  {line}"));
+    }
+    print::line(&told)
+}
+
+/// A list of texts in an answer.
+fn lines<'a>(answer: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {
+    let list = answer.get(field).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Upload an engine.
@@ -122,7 +182,7 @@ pub(super) async fn engine(command: EngineCommand) -> anyhow::Result<()> {
         let tenant = client.tenant(tenant.as_deref()).await?;
         vec!["tenants".to_owned(), tenant, "engines".to_owned(), name]
     };
-    upload(&client, &path, &read).await.map(drop)
+    upload(&client, &path, &[], &read).await.map(drop)
 }
 
 /// Upload an engine of a tenant; answers its digest.
@@ -134,7 +194,7 @@ pub(super) async fn push_engine(
     let read = read_engine(engine)?;
     let name = read.manifest.name.to_string();
     let path = ["tenants", tenant, "engines", &name].map(str::to_owned);
-    let answer = upload(client, &path, &read).await?;
+    let answer = upload(client, &path, &[], &read).await?;
     Ok(answer
         .get("digest")
         .and_then(Value::as_str)
@@ -143,7 +203,11 @@ pub(super) async fn push_engine(
 
 /// Upload a workspace.
 pub(super) async fn workspace(command: WorkspaceCommand) -> anyhow::Result<()> {
-    let WorkspaceCommand::Push { folder, agent } = command;
+    let WorkspaceCommand::Push {
+        folder,
+        grant,
+        agent,
+    } = command;
     let client = Client::new(&agent.client)?;
     let tenant = client.tenant(agent.tenant.as_deref()).await?;
     let read = workspace::read(&folder, &BOUNDS)?;
@@ -174,7 +238,7 @@ pub(super) async fn workspace(command: WorkspaceCommand) -> anyhow::Result<()> {
         }
     }
     for skill in &read.skills {
-        push_skill(&client, &tenant, &agent.agent, skill).await?;
+        push_skill(&client, &tenant, &agent.agent, skill, grant).await?;
     }
     print::line(&format!(
         "{} documents, {changed} of them changed and {kept} kept; {} skills",
@@ -188,10 +252,12 @@ async fn push_skill(
     tenant: &str,
     agent: &str,
     folder: &SkillFolder,
+    grant: bool,
 ) -> anyhow::Result<()> {
     let name = folder.manifest.name.to_string();
     let path = ["tenants", tenant, "agents", agent, "skills", &name].map(str::to_owned);
-    let answer = upload(client, &path, folder).await?;
+    let grant: &[(&str, &str)] = if grant { &[("grant", "true")] } else { &[] };
+    let answer = upload(client, &path, grant, folder).await?;
     if answer.get("kind").and_then(Value::as_str) == Some("engine") {
         print::note(&format!(
             "it is an engine; give it to an agent: agent-factory agent configure --agent {agent} --engine {name}"
@@ -229,7 +295,12 @@ fn read_engine(engine: &Path) -> anyhow::Result<SkillFolder> {
 }
 
 /// Send a folder, and say what came of it.
-async fn upload(client: &Client, path: &[String], folder: &SkillFolder) -> anyhow::Result<Value> {
+async fn upload(
+    client: &Client,
+    path: &[String],
+    query: &[(&str, &str)],
+    folder: &SkillFolder,
+) -> anyhow::Result<Value> {
     let name = &folder.manifest.name;
     let mut files = folder.files.clone();
     files.insert("SKILL.md".parse()?, folder.manifest_md.clone().into());
@@ -245,7 +316,7 @@ async fn upload(client: &Client, path: &[String], folder: &SkillFolder) -> anyho
         ))?;
     }
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let answer = client.put_bytes(&path, &[], TAR, archive).await;
+    let answer = client.put_bytes(&path, query, TAR, archive).await;
     let answer = answer.with_context(|| format!("push {name}"))?;
     print::line(&told(name.as_str(), &answer))?;
     Ok(answer)
@@ -274,9 +345,18 @@ fn told(name: &str, answer: &Value) -> String {
             field("description")
         ));
     }
-    let granted = answer.get("granted").and_then(Value::as_array);
-    for grant in granted.into_iter().flatten().filter_map(Value::as_str) {
-        told.push_str(&format!("\n  granted  {grant}"));
+    for line in lines(answer, "granted") {
+        told.push_str(&format!("\n  granted  {line}"));
+    }
+    let withheld: Vec<&str> = lines(answer, "withheld").collect();
+    for line in &withheld {
+        told.push_str(&format!("\n  withheld {line}"));
+    }
+    if !withheld.is_empty() {
+        told.push_str(&format!(
+            "\n  it changed since it was granted, and runs with nothing of this until you grant it again:\n  \
+             agent-factory skill grant {name}"
+        ));
     }
     told
 }

@@ -127,6 +127,12 @@ pub struct Limits {
     pub model_answer_bytes: u64,
     /// One server-sent event of an answer, bytes.
     pub model_event_bytes: u64,
+    /// Requests to the network of one tool call, those that are denied included.
+    pub http_calls: u32,
+    /// All requests of one tool call together: addresses, headers and bodies, bytes.
+    pub http_request_bytes: u64,
+    /// All responses of one tool call together: headers and bodies, bytes.
+    pub http_response_bytes: u64,
     /// A component to be uploaded, bytes.
     pub component_bytes: u64,
     /// Compiled code of the components that one worker keeps loaded while no turn uses them, bytes.
@@ -182,6 +188,9 @@ impl Default for Limits {
             model_request_bytes: 3 << 20,
             model_answer_bytes: 16 << 20,
             model_event_bytes: 1 << 20,
+            http_calls: 64,
+            http_request_bytes: 4 << 20,
+            http_response_bytes: 8 << 20,
             component_bytes: 48 << 20,
             component_cache_bytes: 512 << 20,
             compile_ms: 300_000,
@@ -233,6 +242,9 @@ impl Limits {
             LimitName::ModelRequestBytes => self.model_request_bytes,
             LimitName::ModelAnswerBytes => self.model_answer_bytes,
             LimitName::ModelEventBytes => self.model_event_bytes,
+            LimitName::HttpCalls => u64::from(self.http_calls),
+            LimitName::HttpRequestBytes => self.http_request_bytes,
+            LimitName::HttpResponseBytes => self.http_response_bytes,
         }
     }
 
@@ -254,16 +266,45 @@ impl Limits {
             LimitName::TurnCpuMs => self.turn_cpu_ms = self.turn_cpu_ms.min(value),
             LimitName::ToolMs => self.tool_ms = self.tool_ms.min(value),
             LimitName::ToolCpuMs => self.tool_cpu_ms = self.tool_cpu_ms.min(value),
-            LimitName::HostCalls => self.host_calls = self.host_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::HostCalls => {
+                self.host_calls = self
+                    .host_calls
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
             LimitName::BlobBytes => self.blob_bytes = self.blob_bytes.min(value),
-            LimitName::ToolRounds => self.tool_rounds = self.tool_rounds.min(u32::try_from(value).unwrap_or(u32::MAX)),
-            LimitName::ToolOutputBytes => self.tool_output_bytes = self.tool_output_bytes.min(value),
-            LimitName::LogLines => self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::ToolRounds => {
+                self.tool_rounds = self
+                    .tool_rounds
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
+            LimitName::ToolOutputBytes => {
+                self.tool_output_bytes = self.tool_output_bytes.min(value)
+            }
+            LimitName::LogLines => {
+                self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
             LimitName::LogBytes => self.log_bytes = self.log_bytes.min(value),
             LimitName::KvValueBytes => self.kv_value_bytes = self.kv_value_bytes.min(value),
             LimitName::OverlayBytes => self.overlay_bytes = self.overlay_bytes.min(value),
-            LimitName::ModelCalls => self.model_calls = self.model_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
-            LimitName::ModelOutputTokens => self.model_output_tokens = self.model_output_tokens.min(value),
+            LimitName::ModelCalls => {
+                self.model_calls = self
+                    .model_calls
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
+            LimitName::ModelOutputTokens => {
+                self.model_output_tokens = self.model_output_tokens.min(value)
+            }
+            LimitName::HttpCalls => {
+                self.http_calls = self
+                    .http_calls
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
+            LimitName::HttpRequestBytes => {
+                self.http_request_bytes = self.http_request_bytes.min(value)
+            }
+            LimitName::HttpResponseBytes => {
+                self.http_response_bytes = self.http_response_bytes.min(value)
+            }
             // Nobody but the operator sets the others; one that was stored by another version is not looked at.
             _ => {}
         }
@@ -282,7 +323,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_counts_up_to_what_the_operator_allows_for_every_limit_that_can_be_asked_for() {
+    fn what_is_asked_for_counts_up_to_what_the_operator_allows_for_every_limit_that_can_be_asked_for()
+     {
         let settable = |limit: &&LimitName| limit.settable(Reach::Turn);
         for limit in LimitName::ALL.iter().filter(settable) {
             let allowed = Limits::default();

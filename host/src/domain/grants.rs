@@ -1,11 +1,11 @@
 //! What one skill may touch for one agent.
 
-use super::KvScope;
+use super::{CredentialWay, Digest, HttpRules, KvScope};
 use serde::{Deserialize, Serialize};
 
 /// The capabilities granted to a skill: what it asks for in `config/capabilities.toml`, as far as
 /// the agent's owner agreed. Nothing is granted by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Grants {
     /// Key-value in the agent's scope.
@@ -20,34 +20,90 @@ pub struct Grants {
     /// Appending to the agent's memory.
     #[serde(alias = "memory_append")]
     pub memory_append: bool,
+    /// Requests to the network.
+    #[serde(skip_serializing_if = "HttpRules::is_empty")]
+    pub http: HttpRules,
 }
 
 impl Grants {
-    /// Everything: what an engine adapter has.
+    /// All of the agent's state: what an engine adapter has. No requests: it reaches models, by the host.
     #[must_use]
-    pub const fn all() -> Self {
+    pub fn all() -> Self {
         Self {
             kv_agent: true,
             kv_conversation: true,
             memory_read: true,
             memory_append: true,
+            http: HttpRules::default(),
         }
     }
 
     /// Nothing.
     #[must_use]
-    pub const fn none() -> Self {
-        Self {
-            kv_agent: false,
-            kv_conversation: false,
-            memory_read: false,
-            memory_append: false,
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::none()
+    }
+
+    /// The digest that a grant is fixed by: over what is asked for, as it is stored (JSON), and the component that asks.
+    #[must_use]
+    pub fn digest(asked: &str, component: Option<&str>) -> Digest {
+        Digest::of_texts(["grant 1", asked, component.unwrap_or_default()])
+    }
+
+    /// What is in it, for people, a line each.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let state = [
+            (self.kv_agent, "key-value: agent"),
+            (self.kv_conversation, "key-value: conversation"),
+            (self.memory_read, "memory: read"),
+            (self.memory_append, "memory: append"),
+        ];
+        let mut lines: Vec<String> = state
+            .into_iter()
+            .filter(|(granted, _)| *granted)
+            .map(|(_, line)| line.to_owned())
+            .collect();
+        for rule in self.http.allowed() {
+            let methods: Vec<&str> = rule.methods.iter().map(|method| method.as_str()).collect();
+            let port = match rule.port {
+                443 => String::new(),
+                port => format!(":{port}"),
+            };
+            let mut line = format!(
+                "http: {} {}{port}{}",
+                methods.join(", "),
+                rule.host,
+                rule.path
+            );
+            if let Some(name) = &rule.credential {
+                line.push_str(&format!(" with the credential {name}"));
+            }
+            lines.push(line);
         }
+        for (name, credential) in self.http.credentials() {
+            let way = match &credential.way {
+                CredentialWay::Header { name, .. } => format!("the header {name}"),
+                CredentialWay::Query { name } => format!("the query's {name}"),
+                CredentialWay::Basic { .. } => "basic authentication".to_owned(),
+            };
+            let (secret, host, path) = (&credential.secret, &credential.host, &credential.path);
+            lines.push(format!(
+                "credential {name}: the secret {secret}, as {way}, to {host}{path}"
+            ));
+        }
+        lines
     }
 
     /// Whether keys of this scope may be touched.
     #[must_use]
-    pub const fn allows(self, scope: KvScope) -> bool {
+    pub const fn allows(&self, scope: KvScope) -> bool {
         match scope {
             KvScope::Agent => self.kv_agent,
             KvScope::Conversation => self.kv_conversation,
@@ -55,7 +111,7 @@ impl Grants {
     }
 
     /// The line of `config/capabilities.toml` that would allow `scope` too.
-    pub(crate) fn line_to_allow(self, scope: KvScope) -> String {
+    pub(crate) fn line_to_allow(&self, scope: KvScope) -> String {
         let agent = self.kv_agent || scope == KvScope::Agent;
         let conversation = self.kv_conversation || scope == KvScope::Conversation;
         line(
@@ -65,7 +121,7 @@ impl Grants {
     }
 
     /// The line of `config/capabilities.toml` that would allow reading (or appending to) the memory.
-    pub(crate) fn line_to_allow_memory(self, append: bool) -> String {
+    pub(crate) fn line_to_allow_memory(&self, append: bool) -> String {
         let read = self.memory_read || !append;
         let append = self.memory_append || append;
         line("memory", &[("read", read), ("append", append)])

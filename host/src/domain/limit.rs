@@ -160,6 +160,12 @@ limits! {
         "an answer of a model has at most {} bytes";
     ModelEventBytes: "model_event_bytes", Fixed, 1, 64 << 20, "bytes",
         "an event of an answer has at most {} bytes";
+    HttpCalls: "http_calls", Call, 0, 10_000, "requests",
+        "the component made more than {} HTTP requests";
+    HttpRequestBytes: "http_request_bytes", Call, 0, 256 << 20, "bytes",
+        "the component's HTTP requests have more than {} bytes together";
+    HttpResponseBytes: "http_response_bytes", Call, 0, 1 << 30, "bytes",
+        "the responses to the component's HTTP requests have more than {} bytes together";
 }
 
 /// A limit that a call was over, and the value that it had for this call.
@@ -195,7 +201,9 @@ impl Serialize for LimitName {
 
 impl<'de> Deserialize<'de> for LimitName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -246,7 +254,10 @@ impl LimitName {
 
 fn listed(reach: Reach) -> String {
     let names = LimitName::ALL.iter().filter(|name| name.settable(reach));
-    names.map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl LimitSet {
@@ -257,7 +268,10 @@ impl LimitSet {
     pub fn parse(values: &BTreeMap<String, u64>, reach: Reach) -> Result<Self, LimitSetError> {
         let mut set = BTreeMap::new();
         for (name, value) in values {
-            let known = name.parse::<LimitName>().ok().filter(|limit| limit.settable(reach));
+            let known = name
+                .parse::<LimitName>()
+                .ok()
+                .filter(|limit| limit.settable(reach));
             let Some(limit) = known else {
                 return Err(LimitSetError::NotSettable {
                     name: name.clone(),
@@ -359,7 +373,10 @@ mod tests {
                 value: 123_456,
             }
             .to_string();
-            assert!(text.contains("123456") && text.ends_with(&format!("({limit})")), "{text}");
+            assert!(
+                text.contains("123456") && text.ends_with(&format!("({limit})")),
+                "{text}"
+            );
         }
     }
 
@@ -384,7 +401,9 @@ mod tests {
         assert!(set("handles", 1, Reach::Turn).is_err());
         let error = set("fuel", 1, Reach::Call).unwrap_err().to_string();
         assert!(
-            error.starts_with("\"fuel\" is no limit that can be set here; those are memory_bytes, tool_ms, "),
+            error.starts_with(
+                "\"fuel\" is no limit that can be set here; those are memory_bytes, tool_ms, "
+            ),
             "{error}"
         );
     }

@@ -5,6 +5,7 @@
 
 mod digest;
 mod grants;
+mod http;
 mod ids;
 pub mod json;
 mod lease;
@@ -22,6 +23,11 @@ mod trace;
 
 pub use digest::{Digest, DigestError};
 pub use grants::Grants;
+pub use http::{
+    CredentialError, CredentialName, CredentialWay, HostPattern, HostPatternError, HttpAllow,
+    HttpCredential, HttpDenial, HttpDeny, HttpMethod, HttpMethodError, HttpRules, HttpRulesError,
+    PathPrefix, PathPrefixError, Target, TargetError,
+};
 pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,
     SecretRef, SkillName, TenantId, TokenId, WorkerId,
@@ -32,7 +38,9 @@ pub use message::{HistoryMessage, Part, Reply, Role, ToolRequest, ToolResult};
 pub use model::{AgentModel, AgentModels, BaseUrl, ModelApi, ModelError, ModelName};
 pub use payload::{Channel, Payload, Provider};
 pub use prompt::{Section, TurnMode};
-pub use receipt::{Invocation, ModelTokens, ModelUsage, Receipt, ReceiptLine, ReceiptOutcome};
+pub use receipt::{
+    HttpUsage, Invocation, ModelTokens, ModelUsage, Receipt, ReceiptLine, ReceiptOutcome,
+};
 pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;

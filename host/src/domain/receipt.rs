@@ -51,6 +51,28 @@ pub struct ModelUsage {
     pub tokens: Option<ModelTokens>,
 }
 
+/// What the requests of one call to the network took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct HttpUsage {
+    /// Requests the guest made, those that were denied included.
+    pub calls: u32,
+    /// Of these, denied: nothing was sent.
+    pub denied: u32,
+    /// Of all requests together: addresses, headers and bodies as the guest made them, bytes.
+    pub request_bytes: u64,
+    /// What came of all responses together: headers and bodies, bytes.
+    pub response_bytes: u64,
+}
+
+impl HttpUsage {
+    /// Whether no request was made.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.calls == 0
+    }
+}
+
 /// How an invocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,10 +123,18 @@ pub struct Receipt {
     /// How it ended.
     pub outcome: ReceiptOutcome,
     /// The limit that ended it, where one did.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
     pub ended_by: Option<LimitExceeded>,
     /// Limits that it was over and that did not end it: what it asked for was refused, cut or dropped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "all_known")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "all_known"
+    )]
     pub limits_met: Vec<LimitExceeded>,
     /// Wall clock, microseconds.
     pub duration_us: u64,
@@ -121,6 +151,9 @@ pub struct Receipt {
     /// Of a request to a model; none of a component.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<ModelUsage>,
+    /// Requests to the network; of a component.
+    #[serde(default, skip_serializing_if = "HttpUsage::is_none")]
+    pub http: HttpUsage,
 }
 
 impl Receipt {

@@ -16,7 +16,7 @@ mod resolve;
 
 pub use address::is_public;
 pub use answer::Answer;
-pub use redact::Redactor;
+pub use redact::{RedactedStream, Redactor};
 pub use resolve::{Lookup, SystemLookup};
 
 use crate::config;
@@ -40,6 +40,16 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Vec<u8>,
+}
+
+/// How long a request may wait, where whoever makes it wants to wait less than the operator lets it. What is none, or
+/// longer, is as configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// Until the head of the answer is there.
+    pub first_byte: Option<Duration>,
+    /// Between two pieces of the answer.
+    pub idle: Option<Duration>,
 }
 
 /// Why a request may not be made. No retry helps.
@@ -78,6 +88,9 @@ pub struct Egress {
     public: Client,
     /// For what the operator listed.
     listed: Client,
+    /// The same two, with a connection for each request alone.
+    public_alone: Client,
+    listed_alone: Client,
 }
 
 impl Egress {
@@ -86,9 +99,14 @@ impl Egress {
     /// # Errors
     /// Where TLS cannot be set up on this machine.
     pub fn new(config: config::Egress, lookup: &Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
-        let client = |private_too| {
+        let client = |private_too, alone| {
             let lookup = Arc::clone(lookup);
-            Client::builder()
+            let builder = if alone {
+                Client::builder().pool_max_idle_per_host(0)
+            } else {
+                Client::builder()
+            };
+            builder
                 .no_proxy()
                 .redirect(Policy::none())
                 .referer(false)
@@ -100,26 +118,64 @@ impl Egress {
                 .build()
         };
         Ok(Self {
-            public: client(false)?,
-            listed: client(true)?,
+            public: client(false, false)?,
+            listed: client(true, false)?,
+            public_alone: client(false, true)?,
+            listed_alone: client(true, true)?,
             config: Arc::new(config),
         })
     }
 
-    /// Make a request; answers once the head of the answer is there, whatever its status.
+    /// Make a request; answers once the head of the answer is there, whatever its status. Connections are kept for the
+    /// next request to the same server.
     ///
     /// # Errors
     /// Where it may not be made, or no answer began in time.
     pub async fn send(&self, request: Outgoing) -> Result<Answer, EgressError> {
-        let client = self.client_for(&request.url)?;
+        let client = match self.listed(&request.url)? {
+            true => &self.listed,
+            false => &self.public,
+        };
+        self.send_by(client, request, Patience::default()).await
+    }
+
+    /// [`Egress::send`] on a connection of its own, which is closed after it: what a guest's request leaves on a
+    /// connection meets nobody else's, and each request's name is looked up and checked anew.
+    ///
+    /// # Errors
+    /// As [`Egress::send`].
+    pub async fn send_alone(
+        &self,
+        request: Outgoing,
+        patience: Patience,
+    ) -> Result<Answer, EgressError> {
+        let client = match self.listed(&request.url)? {
+            true => &self.listed_alone,
+            false => &self.public_alone,
+        };
+        self.send_by(client, request, patience).await
+    }
+
+    async fn send_by(
+        &self,
+        client: &Client,
+        request: Outgoing,
+        patience: Patience,
+    ) -> Result<Answer, EgressError> {
         let sending = client
             .request(request.method, request.url)
             .headers(request.headers)
             .body(request.body)
             .send();
-        let limit = self.config.first_byte_ms;
+        let within = |wanted: Option<Duration>, most: u64| {
+            wanted.map_or(most, |wanted| {
+                u64::try_from(wanted.as_millis()).unwrap_or(most).min(most)
+            })
+        };
+        let limit = within(patience.first_byte, self.config.first_byte_ms);
+        let idle = within(patience.idle, self.config.idle_ms);
         match tokio::time::timeout(Duration::from_millis(limit), sending).await {
-            Ok(Ok(response)) => Ok(Answer::new(response, self.config.idle_ms)),
+            Ok(Ok(response)) => Ok(Answer::new(response, idle)),
             Ok(Err(error)) => Err(failed_to_send(&error, self.config.connect_ms)),
             Err(_) => Err(EgressError::Unreachable(format!(
                 "no answer began within {limit} ms (egress.first_byte_ms)"
@@ -127,14 +183,14 @@ impl Egress {
         }
     }
 
-    /// The client that may go to this URL.
-    fn client_for(&self, url: &Url) -> Result<&Client, Refused> {
+    /// Whether this URL is in the operator's list.
+    fn listed(&self, url: &Url) -> Result<bool, Refused> {
         let userless = url.username().is_empty() && url.password().is_none();
         if !userless || !url.has_host() || !matches!(url.scheme(), "http" | "https") {
             return Err(Refused::Url);
         }
         if self.config.allow_private.allows(url) {
-            return Ok(&self.listed);
+            return Ok(true);
         }
         if url.scheme() != "https" {
             return Err(Refused::Plain);
@@ -142,7 +198,7 @@ impl Egress {
         // An address instead of a name is never resolved, and so never seen by the resolver.
         match literal(url) {
             Some(address) if !is_public(address) => Err(Refused::Private(address)),
-            _ => Ok(&self.public),
+            _ => Ok(false),
         }
     }
 }

@@ -3,6 +3,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -12,12 +13,25 @@ const REDACTED: &str = "[redacted]";
 const BYTES_MIN: usize = 8;
 
 /// Replaces secret values in texts, and the forms they take on the way: in base64 (at any place of a longer
-/// text), URL-encoded, as hex, and escaped as JSON does. A value is found in one text; one that was cut in
-/// two between texts is not.
+/// text, standard or URL-safe, and URL-encoded after it), URL-encoded as any of the usual functions does it, as hex, and
+/// escaped as JSON and HTML do. A value is found in one text; one that was cut in two between texts is not, unless they
+/// are pieces of one stream ([`RedactedStream`]). What is compressed or encrypted hides a value: whoever reads a body takes
+/// care that it is neither.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor(Option<AhoCorasick>);
 
+/// A text as it comes in pieces, without the secrets of a [`Redactor`], also where one is cut in two between pieces. Holds
+/// back as much as the longest form of a secret, twice at most, until more comes or the text ends.
+#[derive(Debug)]
+pub struct RedactedStream {
+    redactor: Redactor,
+    held: Vec<u8>,
+}
+
 impl Redactor {
+    /// The fewest bytes of a value that is looked for.
+    pub const BYTES_MIN: usize = BYTES_MIN;
+
     /// For these values. Values of fewer than 8 bytes are left alone.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
@@ -69,6 +83,37 @@ impl Redactor {
         clean
     }
 
+    /// Whether a secret is in these bytes.
+    #[must_use]
+    pub fn finds(&self, bytes: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|found| found.is_match(bytes))
+    }
+
+    /// [`Redactor::redact`] for bytes that may be no text.
+    #[must_use]
+    pub fn redact_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match &self.0 {
+            Some(found) if found.is_match(bytes) => {
+                let mut clean = Vec::with_capacity(bytes.len());
+                found.replace_all_with_bytes(bytes, &mut clean, |_, _, clean| {
+                    clean.extend_from_slice(REDACTED.as_bytes());
+                    true
+                });
+                Cow::Owned(clean)
+            }
+            _ => Cow::Borrowed(bytes),
+        }
+    }
+
+    /// For a text that comes in pieces.
+    #[must_use]
+    pub fn stream(&self) -> RedactedStream {
+        RedactedStream {
+            redactor: self.clone(),
+            held: Vec::new(),
+        }
+    }
+
     /// [`Redactor::redact`] in place.
     pub fn clean(&self, text: &mut String) {
         if let Cow::Owned(clean) = self.redact(text) {
@@ -77,14 +122,57 @@ impl Redactor {
     }
 }
 
+impl RedactedStream {
+    /// The next piece of the text comes; gives what can be told of it, perhaps nothing.
+    #[must_use]
+    pub fn push(&mut self, piece: Bytes) -> Bytes {
+        let Some(found) = &self.redactor.0 else {
+            return piece;
+        };
+        self.held.extend_from_slice(&piece);
+        let longest = found.max_pattern_len();
+        // Bytes are looked at again once there are as many new ones: pieces of one byte cost no more than one of all.
+        if self.held.len() < longest.saturating_mul(2) {
+            return Bytes::new();
+        }
+        // A secret that begins before here has come to its end.
+        let sure = self.held.len().saturating_sub(longest.saturating_sub(1));
+        let mut clean = Vec::with_capacity(self.held.len());
+        let mut told = 0;
+        for one in found.find_iter(&self.held) {
+            if one.start() >= sure {
+                break;
+            }
+            clean.extend_from_slice(self.held.get(told..one.start()).unwrap_or_default());
+            clean.extend_from_slice(REDACTED.as_bytes());
+            told = one.end();
+        }
+        clean.extend_from_slice(self.held.get(told..sure).unwrap_or_default());
+        self.held.drain(..told.max(sure));
+        clean.into()
+    }
+
+    /// The text ends; gives the rest of it.
+    #[must_use]
+    pub fn end(self) -> Bytes {
+        Bytes::from(self.redactor.redact_bytes(&self.held).into_owned())
+    }
+}
+
 fn add_forms(secret: &str, forms: &mut BTreeSet<String>) {
     forms.insert(secret.to_owned());
+    forms.insert(html(secret));
     let json = serde_json::Value::from(secret).to_string();
     let json = json.get(1..json.len().saturating_sub(1)).unwrap_or(secret);
     forms.insert(json.to_owned());
     forms.insert(json.replace('/', "\\/"));
-    for upper in [true, false] {
-        forms.insert(percent_encoded(secret, upper));
+    for kept in KEPT {
+        for upper in [true, false] {
+            let encoded = percent_encoded(secret, kept, upper);
+            // Of a form, a space is a plus.
+            forms.insert(encoded.replace("%20", "+"));
+            forms.insert(encoded);
+        }
     }
     let hex = hex::encode(secret);
     forms.insert(hex.to_uppercase());
@@ -100,23 +188,43 @@ fn add_forms(secret: &str, forms: &mut BTreeSet<String>) {
             let encoded = engine.encode(&padded);
             if let Some(own) = encoded.get(skip..whole_digits) {
                 forms.insert(own.to_owned());
+                for upper in [true, false] {
+                    forms.insert(percent_encoded(own, "", upper));
+                }
             }
         }
     }
 }
 
-fn percent_encoded(secret: &str, upper: bool) -> String {
+/// What functions that URL-encode keep beside letters and digits: RFC 3986's unreserved, `encodeURIComponent`, forms,
+/// `encodeURI`.
+const KEPT: [&str; 4] = ["-._~", "-._~!'()*", "-._*", "-._~!'()*;,/?:@&=+$#"];
+
+fn percent_encoded(secret: &str, kept: &str, upper: bool) -> String {
     let mut encoded = String::new();
     for byte in secret.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte));
-            }
-            _ if upper => encoded.push_str(&format!("%{byte:02X}")),
-            _ => encoded.push_str(&format!("%{byte:02x}")),
+        let c = char::from(byte);
+        if c.is_ascii_alphanumeric() || kept.contains(c) {
+            encoded.push(c);
+        } else if upper {
+            encoded.push_str(&format!("%{byte:02X}"));
+        } else {
+            encoded.push_str(&format!("%{byte:02x}"));
         }
     }
     encoded
+}
+
+fn html(secret: &str) -> String {
+    let escape = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        c => c.to_string(),
+    };
+    secret.chars().map(escape).collect()
 }
 
 #[cfg(test)]
@@ -139,10 +247,12 @@ mod tests {
             format!("key {SECRET}!"),
             json.replace('/', "\\/"),
             json,
-            format!("?key={}&", percent_encoded(SECRET, true)),
-            format!("?key={}&", percent_encoded(SECRET, false)),
+            format!("?key={}&", percent_encoded(SECRET, "-._~", true)),
+            format!("?key={}&", percent_encoded(SECRET, "-._~", false)),
             hex::encode(SECRET),
             hex::encode_upper(SECRET),
+            html(SECRET),
+            percent_encoded(&STANDARD.encode(format!("user:{SECRET}")), "-._~", true),
         ];
         for form in forms {
             let cleaned = clean(&form);
@@ -183,6 +293,67 @@ mod tests {
             Redactor::new([SECRET]).redact("nothing here"),
             Cow::Borrowed("nothing here")
         ));
+    }
+
+    /// All ways to cut a text into three pieces, and one byte at a time.
+    fn in_pieces(redactor: &Redactor, text: &[u8]) -> Vec<Vec<u8>> {
+        let told = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+            let mut stream = redactor.stream();
+            let mut clean = Vec::new();
+            for piece in pieces {
+                clean.extend_from_slice(&stream.push(Bytes::copy_from_slice(piece)));
+            }
+            clean.extend_from_slice(&stream.end());
+            clean
+        };
+        let mut all = vec![told(&mut text.chunks(1))];
+        for first in (0..text.len()).step_by(3) {
+            for second in (first..text.len()).step_by(7) {
+                let pieces = [&text[..first], &text[first..second], &text[second..]];
+                all.push(told(&mut pieces.into_iter()));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_a_stream_is_cut() {
+        let redactor = Redactor::new([SECRET, "another-secret"]);
+        let encoded = STANDARD.encode(format!("Bearer {SECRET}"));
+        for middle in [
+            SECRET,
+            &encoded,
+            &hex::encode(SECRET),
+            "another-secret",
+            "another-secre",
+        ] {
+            for around in [0, 1, 150] {
+                let (before, after) = ("x".repeat(around), "y".repeat(around));
+                let text = format!("{before}{middle}{after}{middle}");
+                let whole = redactor.redact_bytes(text.as_bytes()).into_owned();
+                for clean in in_pieces(&redactor, text.as_bytes()) {
+                    assert_eq!(
+                        String::from_utf8_lossy(&clean),
+                        String::from_utf8_lossy(&whole)
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_without_secrets_is_passed_on_at_once() {
+        let mut stream = Redactor::default().stream();
+        assert_eq!(stream.push(Bytes::from_static(b"at once")), "at once");
+        assert!(stream.end().is_empty());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_keep_what_is_no_secret() {
+        let redactor = Redactor::new(["another-secret"]);
+        let clean = redactor.redact_bytes(b"\xff\x00another-secret\xfe");
+        assert_eq!(clean.as_ref(), b"\xff\x00[redacted]\xfe");
+        assert!(redactor.finds(b"\xffanother-secret") && !redactor.finds(b"\xffanother-secre"));
     }
 
     #[test]

@@ -11,8 +11,8 @@ use super::stop::Stop;
 use super::trap;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, LimitExceeded, LimitName, Receipt, ReceiptLine, ReceiptOutcome, ToolError,
-    ToolOutput,
+    Digest, HttpUsage, Invocation, LimitExceeded, LimitName, Receipt, ReceiptLine, ReceiptOutcome,
+    ToolError, ToolOutput,
 };
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -210,15 +210,11 @@ pub(super) struct Cost {
     log: Vec<ReceiptLine>,
     log_dropped: u32,
     limits_met: Vec<LimitExceeded>,
+    http: HttpUsage,
 }
 
 impl Cost {
-    pub(super) fn receipt(
-        self,
-        invocation: Invocation,
-        component: Digest,
-        end: Ended,
-    ) -> Receipt {
+    pub(super) fn receipt(self, invocation: Invocation, component: Digest, end: Ended) -> Receipt {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Receipt {
             invocation,
@@ -233,6 +229,7 @@ impl Cost {
             log: self.log,
             log_dropped: self.log_dropped,
             usage: None,
+            http: self.http,
         }
     }
 }
@@ -246,7 +243,7 @@ pub(super) async fn run<W: Work>(
     work: W,
 ) -> CallEnd<W::Answer> {
     let limits = std::sync::Arc::clone(&scope.limits);
-    let log = scope.log.clone();
+    let (log, http) = (scope.log.clone(), scope.http.clone());
     let cpu = CpuMeter::new(budget.cpu);
     let started = Instant::now();
     let mut store = CallState::store(engine, &limits, cpu.clone(), scope);
@@ -257,6 +254,7 @@ pub(super) async fn run<W: Work>(
     let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => Err(CallFailure::Stopped(Stop::Cancelled)),
+        stop = http.spent() => Err(CallFailure::Stopped(stop)),
         ended = working => match ended {
             Err(_) => Err(CallFailure::Stopped(Stop::Exhausted(budget.wall))),
             Ok(Err(stop)) => Err(CallFailure::Stopped(stop)),
@@ -269,7 +267,11 @@ pub(super) async fn run<W: Work>(
         answer.map_err(|error| trap::classify(&error, &state.memory, &limits, &log.last_words()))
     });
     let (memory_peak, host_calls) = (state.memory.peak(), state.scope.host_calls());
-    let Logged { lines, dropped, met } = log.take();
+    let Logged {
+        lines,
+        dropped,
+        met,
+    } = log.take();
     let cost = Cost {
         duration: started.elapsed(),
         cpu: cpu.spent(),
@@ -278,6 +280,7 @@ pub(super) async fn run<W: Work>(
         log: lines,
         log_dropped: dropped,
         limits_met: met,
+        http: http.usage(),
     };
     CallEnd { answer, cost }
 }

@@ -6,12 +6,13 @@
 //! [`Scope::call`]; so counting is done once, and a recording of a turn has one place to be made.
 
 use super::capabilities::BlobBudget;
+use super::http::HttpMeter;
 use super::log::CallLog;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Grants, LookupError};
 use crate::config::Limits;
-use crate::domain::{Digest, KvOwner, LimitExceeded, LimitName};
+use crate::domain::{Digest, KvOwner, LimitExceeded, LimitName, SecretRef, SecretValue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -40,8 +41,14 @@ pub(super) struct Scope {
     pub(super) owner: KvOwner,
     /// What it may touch.
     pub(super) grants: Grants,
+    /// What it asks for must be granted again.
+    withheld: bool,
     /// Its settings.
     pub(super) config: BTreeMap<String, String>,
+    /// The values of the secrets that its credentials name. No guest sees one.
+    pub(super) secrets: BTreeMap<SecretRef, SecretValue>,
+    /// What its requests take.
+    pub(super) http: HttpMeter,
     /// Its log.
     pub(super) log: CallLog,
     /// What its blobs take.
@@ -61,6 +68,7 @@ impl Scope {
         grants: Grants,
         config: BTreeMap<String, String>,
     ) -> Self {
+        let http = HttpMeter::new(&limits);
         let log = CallLog::new(
             &limits,
             session.log_budget.clone(),
@@ -71,13 +79,27 @@ impl Scope {
             limits,
             owner,
             grants,
+            withheld: false,
             config,
+            secrets: BTreeMap::new(),
+            http,
             log,
             blobs: BlobBudget::default(),
             id,
             host_calls: 0,
             writes: 0,
         }
+    }
+
+    /// Of a skill: with the values of the secrets that its credentials name, and whether what it asks for is withheld.
+    pub(super) fn of_skill(
+        mut self,
+        secrets: BTreeMap<SecretRef, SecretValue>,
+        withheld: bool,
+    ) -> Self {
+        self.secrets = secrets;
+        self.withheld = withheld;
+        self
     }
 
     /// Count a host call and answer it.
@@ -135,11 +157,17 @@ impl Scope {
 
     /// Tell the author, in the receipt, which line is missing.
     pub(super) fn denied(&self, what: &str, line: &str) {
-        self.log.line(
-            "warn",
-            &format!(
+        let text = match &self.owner.0 {
+            Some(skill) if self.withheld => format!(
+                "{what} is not granted: the skill {skill} changed since it was granted, and must be granted again: \
+                 agent-factory skill grant {skill}"
+            ),
+            Some(_) => format!(
                 "{what} is not granted; to ask for it, add to config/capabilities.toml: {line}"
             ),
-        );
+            // An engine has all of the agent's state.
+            None => format!("{what} is not for an engine, which reaches models by the host"),
+        };
+        self.log.line("warn", &text);
     }
 }

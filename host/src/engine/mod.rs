@@ -36,6 +36,7 @@ mod deserialize;
 mod dispatcher;
 mod history;
 mod host;
+mod http;
 mod kv_overlay;
 mod limiter;
 mod log;

@@ -1,6 +1,7 @@
 //! What leaves a turn, without its secrets.
 //!
-//! What comes back from a model is redacted before the engine sees it. An engine may still put a key together
+//! What comes back from a model is redacted before the engine sees it, and what comes back from the network before a
+//! skill does; so is what a tool answers. An engine may still put a key together
 //! from pieces that no event held whole, or hear it from the person; so what leaves the turn is redacted again.
 
 use super::turn::{Overlay, TurnFailure};
@@ -42,6 +43,18 @@ pub(super) fn failure(redactor: &Redactor, mut failure: TurnFailure) -> TurnFail
         | TurnFailure::Cancelled => {}
     }
     failure
+}
+
+/// What a tool answered, before the engine sees it.
+pub(super) fn outcome(
+    redactor: &Redactor,
+    mut outcome: Result<ToolOutput, ToolError>,
+) -> Result<ToolOutput, ToolError> {
+    match &mut outcome {
+        Ok(output) => self::output(redactor, output),
+        Err(error) => self::error(redactor, error),
+    }
+    outcome
 }
 
 fn message(redactor: &Redactor, message: &mut HistoryMessage) {

@@ -56,8 +56,8 @@ pub(super) fn compiling_engine() -> Result<Engine, HostError> {
 /// long as the engine lives.
 pub(super) fn running_engine(limits: &Limits) -> Result<(Engine, Capacity), HostError> {
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
-    let asked = Capacity::asked(limits, MEMORIES, scan);
-    let fitted = asked.fit(MEMORIES, |capacity| {
+    let asked = Capacity::asked(limits, limits.memories, scan);
+    let fitted = asked.fit(limits.memories, |capacity| {
         let mut config = config()?;
         let pool = pool(limits, capacity)?;
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

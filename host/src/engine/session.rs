@@ -1,6 +1,7 @@
 //! One running turn, shared by the engine's call and the calls of its tools.
 
 use super::host::ComponentHost;
+use super::http::secret_values;
 use super::kv_overlay::KvOverlay;
 use super::log::LogBudget;
 use super::models::{Credential, Spent, TurnModel};
@@ -86,8 +87,12 @@ impl Session {
                 Credential::Value(value) => Some(value.reveal()),
                 Credential::None | Credential::Missing(_) => None,
             });
+        let of_skills = input
+            .skills
+            .iter()
+            .flat_map(|skill| secret_values(&skill.grants.http, &skill.secrets));
         let session = Self {
-            redactor: Redactor::new(secrets),
+            redactor: Redactor::new(secrets.chain(of_skills)),
             engine,
             log_budget: LogBudget::new(&limits),
             limits,

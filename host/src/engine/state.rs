@@ -1,6 +1,6 @@
 //! What the store of one call holds.
 
-use super::capabilities::DeniedHttp;
+use super::capabilities::HttpHandles;
 use super::dispatcher::Scope;
 use super::limiter::MemoryLimiter;
 use super::meter::CpuMeter;
@@ -20,8 +20,8 @@ pub(super) struct CallState {
     pub(super) cpu: CpuMeter,
     /// Host objects the guest holds handles of.
     pub(super) table: ResourceTable,
-    /// Outgoing requests.
-    pub(super) http: DeniedHttp,
+    /// Handles of outgoing requests.
+    pub(super) http: HttpHandles,
     wasi: WasiCtx,
     streams: [Captured; 2],
 }
@@ -51,7 +51,7 @@ impl CallState {
         let mut store = Store::new(
             engine,
             Self {
-                http: DeniedHttp::new(scope.log.clone()),
+                http: HttpHandles::new(),
                 scope,
                 memory: MemoryLimiter::new(limits),
                 cpu,

@@ -5,14 +5,15 @@ use super::capabilities::ToolCall;
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
 use super::log::cut;
+use super::redacted;
 use super::session::Session;
 use super::size;
 use super::stop::Stop;
 use super::turn::TurnSkill;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool, Tool,
-    ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
+    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool,
+    Tool, ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
 };
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -201,9 +202,10 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         Arc::clone(&limits),
         call.key.clone(),
         KvOwner(Some(skill.name.clone())),
-        skill.grants,
+        skill.grants.clone(),
         skill.config.clone(),
-    );
+    )
+    .of_skill(skill.secrets.clone(), skill.withheld);
     let work = CallTool {
         skill: skill.component.pre(),
         call: ToolCall {
@@ -221,7 +223,9 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         Err(failure) => {
             let ended = failure.ended();
             let error = match failure {
-                CallFailure::Stopped(Stop::Exhausted(limit)) => ToolError::Exhausted(limit.to_string()),
+                CallFailure::Stopped(Stop::Exhausted(limit)) => {
+                    ToolError::Exhausted(limit.to_string())
+                }
                 CallFailure::Stopped(Stop::Cancelled | Stop::LeaseLost) => cancelled(),
                 CallFailure::Stopped(Stop::Misuse(text)) => ToolError::Failed(text),
                 CallFailure::Trapped(text) => {
@@ -235,10 +239,12 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         skill: skill.name.clone(),
         tool: call.tool,
     };
-    let receipt = end.cost.receipt(invocation, skill.component.digest(), ended);
+    let receipt = end
+        .cost
+        .receipt(invocation, skill.component.digest(), ended);
     call::record(&tracing::Span::current(), &receipt);
     session.changes().receipts.push(receipt);
-    outcome
+    redacted::outcome(&session.redactor, outcome)
 }
 
 /// A tool's output, where it is within its bounds and its JSON is JSON.
@@ -261,10 +267,7 @@ fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, Ended) {
         .map(serde_json::from_str::<serde::de::IgnoredAny>);
     if json.is_some_and(|json| json.is_err()) {
         let text = "the tool's structured output is not JSON";
-        return (
-            Err(ToolError::Failed(text.to_owned())),
-            Ended::GUEST_ERROR,
-        );
+        return (Err(ToolError::Failed(text.to_owned())), Ended::GUEST_ERROR);
     }
     (Ok(output), Ended::OK)
 }

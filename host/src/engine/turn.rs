@@ -2,8 +2,8 @@
 
 use super::{Grants, Lookups, SkillComponent, TurnModel};
 use crate::domain::{
-    Digest, DocumentPath, HistoryMessage, KvWrite, LimitExceeded, LimitSet, MessageId, Receipt, Reply, Section, SkillName, Tool,
-    TurnMode,
+    Digest, DocumentPath, HistoryMessage, KvWrite, LimitExceeded, LimitSet, MessageId, Receipt,
+    Reply, SecretRef, SecretValue, Section, SkillName, Tool, TurnMode,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +52,10 @@ pub struct TurnSkill {
     pub tools: Vec<Tool>,
     /// What it may touch for this agent.
     pub grants: Grants,
+    /// It asks for more, which must be granted again.
+    pub withheld: bool,
+    /// The values of the secrets that its granted credentials name; what is not active is not here.
+    pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// Its settings for this agent.
     pub config: BTreeMap<String, String>,
     /// What a call of it may take, where that is less than this host allows.

@@ -1,9 +1,9 @@
-use super::{Policy, TurnLimits};
 use super::prompt::Today;
-use super::snapshot::{self, Built, Current};
+use super::snapshot::{self, Built, Current, Snapshot};
+use super::{Policy, TurnLimits};
 use crate::domain::{
-    AgentModels, Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef,
-    SecretValue, Section, TraceId, TurnMode,
+    Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef, SecretValue,
+    Section, TraceId, TurnMode,
 };
 use crate::queue::{LeaseError, Started};
 use crate::secrets::{self, MasterKey, SecretError};
@@ -34,7 +34,8 @@ pub struct Bundle {
     pub history: Vec<HistoryMessage>,
     /// Where the agent's memory is appended to today.
     pub memory_note: DocumentPath,
-    /// The active values of the secrets that the agent's models name; what is not active is not here.
+    /// The active values of the secrets that the agent's models and the granted credentials of its skills name; what is
+    /// not active is not here.
     pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// What the turn and the calls of its skills may take.
     #[serde(default)]
@@ -106,7 +107,7 @@ pub async fn hydrate(
         volatile: today.sections(policy, &snapshot.notes, private),
         history,
         memory_note,
-        secrets: values(tx, key, lease, &snapshot.models).await?,
+        secrets: values(tx, key, lease, &snapshot).await?,
         limits: TurnLimits::of(&policy.default_limits, &tenant_limits, &snapshot),
         trace_id: started.trace_id,
     };
@@ -117,10 +118,18 @@ async fn values(
     tx: &mut Tx,
     key: &MasterKey,
     lease: &Lease,
-    models: &AgentModels,
+    snapshot: &Snapshot,
 ) -> Result<BTreeMap<SecretRef, SecretValue>, SecretError> {
     let mut values = BTreeMap::new();
-    for name in models.iter().filter_map(|model| model.secret_ref.as_ref()) {
+    let of_models = snapshot.models.iter();
+    let of_models = of_models.filter_map(|model| model.secret_ref.as_ref());
+    // A skill without a component runs nothing, and needs none.
+    let skills = snapshot
+        .skills
+        .iter()
+        .filter(|skill| skill.component.is_some());
+    let of_skills = skills.flat_map(|skill| skill.grants.http.secrets());
+    for name in of_models.chain(of_skills) {
         if !values.contains_key(name)
             && let Some(value) = secrets::active(tx, key, &lease.tenant_id, name).await?
         {

@@ -66,6 +66,7 @@ mod tests {
                 component: None,
                 tools: Vec::new(),
                 grants: crate::domain::Grants::none(),
+                withheld: false,
                 config: BTreeMap::new(),
                 limits: set(skill),
             }],

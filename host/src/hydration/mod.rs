@@ -5,7 +5,7 @@
 //! turn is the [`Bundle`]: the message, the recent history, today's date. A bundle names its snapshot by digest.
 //!
 //! A snapshot is stored, and has no secret's value in it. A bundle is not stored, and carries the values of the few
-//! secrets that its agent's models name, read anew for each turn: a key that was replaced is used at once. The host adds
+//! secrets that its agent's models and its skills' granted credentials name, read anew for each turn: a key that was replaced is used at once. The host adds
 //! them where they are used, and no guest sees one.
 
 mod bundle;

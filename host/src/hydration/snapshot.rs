@@ -1,5 +1,7 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, SkillName, Tool};
+use crate::domain::{
+    AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, SkillName, Tool,
+};
 use crate::store::{StoreError, Tx};
 use crate::telemetry::{Pruned, Tally};
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,9 @@ pub struct SnapshotSkill {
     pub tools: Vec<Tool>,
     /// What it may use.
     pub grants: Grants,
+    /// It asks for more, which must be granted again: it changed since it was granted.
+    #[serde(default)]
+    pub withheld: bool,
     /// Settings it may read.
     pub config: BTreeMap<String, String>,
     /// What a call of it asks for.

@@ -1,7 +1,7 @@
 //! The statements of hydration. Each names the lease's tenant and agent.
 
 use super::SnapshotSkill;
-use crate::domain::{AgentModels, Digest, DocumentPath, Lease, LimitSet, Timestamp};
+use crate::domain::{AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, Timestamp};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 
@@ -108,7 +108,7 @@ pub(super) struct SkillRow {
 
 pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, StoreError> {
     const SQL: &str = "
-        SELECT skill_key, description, component_digest, tools, grants, config, limits FROM agent_skills
+        SELECT skill_key, description, component_digest, tools, grants, grant_digest, config, limits FROM agent_skills
         WHERE tenant_id = $1 AND agent_key = $2 AND enabled = 1 ORDER BY skill_key";
     #[derive(sqlx::FromRow)]
     struct Row {
@@ -117,6 +117,7 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
         component_digest: Option<String>,
         tools: Option<String>,
         grants: String,
+        grant_digest: Option<String>,
         config: String,
         limits: String,
     }
@@ -133,11 +134,18 @@ pub(super) async fn skills(tx: &mut Tx, lease: &Lease) -> Result<Vec<SkillRow>, 
                 Some(tools) => serde_json::from_str(tools).map_err(StoreError::corrupt("tools"))?,
                 None => Vec::new(),
             };
+            let asked: Grants =
+                serde_json::from_str(&row.grants).map_err(StoreError::corrupt("grants"))?;
+            // What was granted is what was looked at: another component, or another wish, has nothing.
+            let now = Grants::digest(&row.grants, row.component_digest.as_deref());
+            let granted = row.grant_digest.as_deref().map(digest).transpose()?;
+            let withheld = !asked.is_none() && granted.is_some_and(|granted| granted != now);
             let skill = SnapshotSkill {
                 name: row.skill_key,
                 component: row.component_digest.as_deref().map(digest).transpose()?,
                 tools,
-                grants: serde_json::from_str(&row.grants).map_err(StoreError::corrupt("grants"))?,
+                grants: if withheld { Grants::none() } else { asked },
+                withheld,
                 config: serde_json::from_str(&row.config).map_err(StoreError::corrupt("config"))?,
                 limits: serde_json::from_str(&row.limits).map_err(StoreError::corrupt("limits"))?,
             };

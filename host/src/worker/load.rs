@@ -3,9 +3,10 @@
 use super::Worker;
 use super::turn::{End, held, refused, retried};
 use crate::control::ControlError;
-use crate::domain::{Digest, Lease, LimitSet};
+use crate::domain::{Digest, Lease, LimitSet, SecretRef, SecretValue};
 use crate::engine::{CompiledComponent, EngineComponent, LoadError, TurnSkill};
 use crate::hydration::SnapshotSkill;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Worker {
@@ -31,6 +32,7 @@ impl Worker {
         lease: &Lease,
         skill: &SnapshotSkill,
         limits: LimitSet,
+        secrets: &BTreeMap<SecretRef, SecretValue>,
     ) -> Result<Option<TurnSkill>, End> {
         let Some(digest) = skill.component else {
             return Ok(None);
@@ -53,7 +55,9 @@ impl Worker {
             name: skill.name.clone(),
             component,
             tools: skill.tools.clone(),
-            grants: skill.grants,
+            secrets: named(skill, secrets),
+            withheld: skill.withheld,
+            grants: skill.grants.clone(),
             config: skill.config.clone(),
             limits,
         }))
@@ -72,6 +76,17 @@ impl Worker {
             Err(error) => Err(refused(error).await),
         }
     }
+}
+
+/// Of the turn's secrets, those that a skill's credentials name: no skill's call holds another's.
+fn named(
+    skill: &SnapshotSkill,
+    secrets: &BTreeMap<SecretRef, SecretValue>,
+) -> BTreeMap<SecretRef, SecretValue> {
+    let names = skill.grants.http.secrets();
+    names
+        .filter_map(|name| Some((name.clone(), secrets.get(name)?.clone())))
+        .collect()
 }
 
 /// A component that was changed after it was signed is for a person to look at; anything else may be this worker's own

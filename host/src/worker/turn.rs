@@ -109,7 +109,7 @@ impl Worker {
         let mut skills = Vec::new();
         for skill in &snapshot.skills {
             let limits = bundle.limits.of_skill(&skill.name);
-            skills.extend(self.skill(lease, skill, limits).await?);
+            skills.extend(self.skill(lease, skill, limits, &bundle.secrets).await?);
         }
         let input = TurnInput {
             turn_id: lease.message_id.clone(),

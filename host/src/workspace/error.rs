@@ -52,6 +52,9 @@ pub enum WorkspaceError {
         /// Who offers it.
         other: SkillName,
     },
+    /// A grant of something else than is stored.
+    #[error("the skill {0} is another one than was shown; look at it again before you grant it")]
+    OtherGrant(SkillName),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),

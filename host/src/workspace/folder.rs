@@ -119,7 +119,7 @@ pub enum FolderError {
     },
     /// `config/capabilities.toml` is wrong.
     #[error("{CAPABILITIES}: {0}")]
-    Capabilities(Box<CapabilitiesError>),
+    Capabilities(#[from] CapabilitiesError),
     /// The manifest names a component that is not there.
     #[error(
         "SKILL.md names the component {component}, which is not there; build the skill first, or correct \
@@ -186,8 +186,7 @@ impl SkillFolder {
             within(path.as_str(), bytes, max, bound)?;
         }
         let (asked, limits) = match files.iter().find(|(path, _)| path.as_str() == CAPABILITIES) {
-            Some((_, bytes)) => capabilities::parse(&text(CAPABILITIES, bytes)?)
-                .map_err(|error| FolderError::Capabilities(Box::new(error)))?,
+            Some((_, bytes)) => capabilities::parse(&text(CAPABILITIES, bytes)?)?,
             None => Default::default(),
         };
         Ok(Self {

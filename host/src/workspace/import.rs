@@ -3,7 +3,7 @@
 use super::agents::{AgentId, forget_snapshot, json};
 use super::error::WorkspaceError;
 use super::folder::Bounds;
-use super::skills::{AdmittedSkill, skill_put};
+use super::skills::{AdmittedSkill, Granting, skill_put};
 use super::sql;
 use crate::artifacts;
 use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Pool, SecretRef, TenantId};
@@ -55,7 +55,8 @@ pub struct Imported {
     pub kept: Vec<DocumentPath>,
 }
 
-/// Store the agent, its documents and its skills. A document is written only where its file changed since the last
+/// Store the agent, its documents and its skills, which are granted what they ask for: this is for the program of somebody
+/// who is the operator of this machine, and for nobody else. A document is written only where its file changed since the last
 /// import and the agent has not written to it, and removed only where its file is gone and the agent has not either.
 ///
 /// # Errors
@@ -101,7 +102,7 @@ pub async fn import(
     // First those that are gone: their tools' names are free again.
     imported.skills += sql::skills_remove_others(tx, &whose, &json(&names)?).await?;
     for skill in &import.skills {
-        let put = skill_put(tx, &whose, bounds, skill).await?;
+        let put = skill_put(tx, &whose, bounds, skill, Granting::AsAsked).await?;
         imported.skills += u64::from(put.changed);
     }
     changed += imported.documents + imported.skills;

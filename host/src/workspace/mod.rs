@@ -26,13 +26,13 @@ mod sql;
 
 pub use agents::{AgentId, AgentProfile, Configure, agent, agent_configure, agents};
 pub use archive::{pack, unpack};
+pub use capabilities::CapabilitiesError;
 pub use documents::{
     DocumentInfo, DocumentPut, Overwrite, document, document_delete, document_put, documents,
 };
 pub use engines::{
     Engine, EngineBounds, EngineChoice, EngineOwner, NewEngine, engine_put, engines,
 };
-pub use capabilities::CapabilitiesError;
 pub use error::WorkspaceError;
 pub use files::{AssetKind, FilePath, FilePathError, Files};
 pub use folder::{Bounds, FolderError, SkillFolder};
@@ -40,6 +40,6 @@ pub use import::{Agent, Import, Imported, import};
 pub use manifest::{Manifest, ManifestError};
 pub use read::{ReadError, Workspace, read, read_skill};
 pub use skills::{
-    AdmittedSkill, Skill, SkillAsset, SkillPut, skill, skill_configure, skill_delete, skill_put,
-    skills,
+    AdmittedSkill, Granting, Skill, SkillAsset, SkillPut, skill, skill_configure, skill_delete,
+    skill_grant, skill_put, skills,
 };

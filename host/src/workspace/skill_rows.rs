@@ -2,7 +2,7 @@
 
 use super::agents::AgentId;
 use super::skills::{Skill, SkillAsset};
-use crate::domain::{Digest, SkillName, Timestamp, Tool};
+use crate::domain::{Digest, Grants, SkillName, Timestamp, Tool};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 
 pub(super) struct SkillRow<'a> {
@@ -13,6 +13,8 @@ pub(super) struct SkillRow<'a> {
     pub(super) tools: Option<String>,
     pub(super) grants: String,
     pub(super) limits: String,
+    /// Of what is granted; perhaps not of what is stored beside it.
+    pub(super) grant: Digest,
     pub(super) files: Digest,
 }
 
@@ -25,9 +27,21 @@ pub(super) struct VersionRow {
     tools: Option<String>,
     grants: String,
     limits: String,
+    grant_digest: Option<String>,
 }
 
 impl VersionRow {
+    /// The digest of what is granted, in words of what was stored before there was one.
+    pub(super) fn grant(&self) -> Result<Digest, StoreError> {
+        match &self.grant_digest {
+            Some(granted) => super::agents::digest(granted),
+            None => Ok(Grants::digest(
+                &self.grants,
+                self.component_digest.as_deref(),
+            )),
+        }
+    }
+
     pub(super) fn is(&self, row: &SkillRow<'_>) -> bool {
         self.files_digest.as_deref() == Some(row.files.to_string().as_str())
             && self.component_digest == row.component.map(|digest| digest.to_string())
@@ -47,6 +61,7 @@ pub(super) struct ListedRow {
     pub(super) tools: Option<String>,
     pub(super) grants: String,
     pub(super) limits: String,
+    pub(super) grant_digest: Option<String>,
     pub(super) config: String,
     pub(super) updated_at: Timestamp,
 }
@@ -78,7 +93,7 @@ pub(super) async fn version(
     name: &SkillName,
 ) -> Result<Option<VersionRow>, StoreError> {
     const SQL: &str = "
-        SELECT version, files_digest, component_digest, tools, grants, limits FROM agent_skills
+        SELECT version, files_digest, component_digest, tools, grants, grant_digest, limits FROM agent_skills
         WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3";
     Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(&agent.tenant_id)
@@ -97,11 +112,12 @@ pub(super) async fn put(
 ) -> Result<(), StoreError> {
     const SQL: &str = "
         INSERT INTO agent_skills (tenant_id, agent_key, skill_key, description, manifest_md, component_digest,
-            tools, grants, limits, files_digest, version, config, enabled, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, '{}', 1, $12)
+            tools, grants, grant_digest, limits, files_digest, version, config, enabled, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '{}', 1, $13)
         ON CONFLICT (tenant_id, agent_key, skill_key) DO UPDATE SET
             description = excluded.description, manifest_md = excluded.manifest_md,
-            component_digest = excluded.component_digest, tools = excluded.tools, grants = excluded.grants, limits = excluded.limits,
+            component_digest = excluded.component_digest, tools = excluded.tools, grants = excluded.grants,
+            grant_digest = excluded.grant_digest, limits = excluded.limits,
             files_digest = excluded.files_digest, version = excluded.version, updated_at = excluded.updated_at";
     on_tx!(tx, |conn| sqlx::query(SQL)
         .bind(&agent.tenant_id)
@@ -112,9 +128,33 @@ pub(super) async fn put(
         .bind(skill.component.map(|digest| digest.to_string()))
         .bind(&skill.tools)
         .bind(&skill.grants)
+        .bind(skill.grant.to_string())
         .bind(&skill.limits)
         .bind(skill.files.to_string())
         .bind(version)
+        .bind(now)
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
+}
+
+/// From now on this is granted.
+pub(super) async fn grant(
+    tx: &mut Tx,
+    agent: &AgentId,
+    name: &SkillName,
+    grant: Digest,
+) -> Result<(), StoreError> {
+    const SQL: &str = "
+        UPDATE agent_skills SET grant_digest = $4, updated_at = $5
+        WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3";
+    let now = tx.now().await?;
+    on_tx!(tx, |conn| sqlx::query(SQL)
+        .bind(&agent.tenant_id)
+        .bind(&agent.agent_key)
+        .bind(name)
+        .bind(grant.to_string())
         .bind(now)
         .execute(conn)
         .await
@@ -170,10 +210,12 @@ pub(super) async fn list(
     name: Option<&SkillName>,
 ) -> Result<Vec<Skill>, StoreError> {
     const ALL: &str = "
-        SELECT skill_key, description, version, enabled, component_digest, tools, grants, limits, config, updated_at
+        SELECT skill_key, description, version, enabled, component_digest, tools, grants, grant_digest, limits, config,
+            updated_at
         FROM agent_skills WHERE tenant_id = $1 AND agent_key = $2 ORDER BY skill_key";
     const ONE: &str = "
-        SELECT skill_key, description, version, enabled, component_digest, tools, grants, limits, config, updated_at
+        SELECT skill_key, description, version, enabled, component_digest, tools, grants, grant_digest, limits, config,
+            updated_at
         FROM agent_skills WHERE tenant_id = $1 AND agent_key = $2 AND skill_key = $3";
     let rows: Vec<ListedRow> = match name {
         None => on_tx!(tx, |conn| sqlx::query_as(ALL)

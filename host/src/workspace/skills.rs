@@ -19,6 +19,16 @@ pub struct AdmittedSkill {
     pub tools: Vec<Tool>,
 }
 
+/// What an upload grants of what the folder asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granting {
+    /// All of it: whoever uploads it has looked at it.
+    AsAsked,
+    /// All of it where the agent has no such skill yet. Once it has, what the skill asks for and its component stay as
+    /// they were granted, or nothing is granted until somebody grants it again.
+    WhereNew,
+}
+
 /// What a put did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkillPut {
@@ -26,6 +36,8 @@ pub struct SkillPut {
     pub changed: bool,
     /// Its version.
     pub version: i64,
+    /// What it asks for is granted; if not, it runs with nothing.
+    pub granted: bool,
 }
 
 /// A skill, as stored.
@@ -43,10 +55,14 @@ pub struct Skill {
     pub component: Option<Digest>,
     /// What the component offers.
     pub tools: Vec<Tool>,
-    /// What it may use.
+    /// What it asks for.
     pub grants: Grants,
     /// What a call of it asks for.
     pub limits: LimitSet,
+    /// Whether that is granted; if not, it runs with nothing.
+    pub granted: bool,
+    /// The digest that a grant of it is fixed by.
+    pub grant: Digest,
     /// Settings it may read.
     pub config: BTreeMap<String, String>,
     /// When it was changed last.
@@ -67,8 +83,8 @@ pub struct SkillAsset {
     pub size_bytes: i64,
 }
 
-/// Store a skill as its folder is now (`putSkill`). The same folder again changes nothing. What the folder asks for is
-/// granted as asked: whoever uploads it is the one who grants. A running turn goes on with what it began with.
+/// Store a skill as its folder is now (`putSkill`). The same folder again changes nothing but what is granted.
+/// A running turn goes on with what it began with.
 ///
 /// # Errors
 /// As [`WorkspaceError`] says; nothing is changed then.
@@ -77,6 +93,7 @@ pub async fn skill_put(
     agent: &AgentId,
     bounds: &Bounds,
     skill: &AdmittedSkill,
+    granting: Granting,
 ) -> Result<SkillPut, WorkspaceError> {
     agents::lock(tx, agent).await?;
     let folder = &skill.folder;
@@ -94,24 +111,39 @@ pub async fn skill_put(
     check_names(skill, &others)?;
     let digests = folder.digests();
     let component = folder.component.as_ref().and_then(|path| digests.get(path));
+    let before = skill_rows::version(tx, agent, name).await?;
+    let asked = json(&folder.asked)?;
+    let wanted = Grants::digest(&asked, component.map(Digest::to_string).as_deref());
+    let grant = match &before {
+        // Whoever grants nothing has nothing to look at.
+        Some(before) if granting == Granting::WhereNew && !folder.asked.is_none() => {
+            before.grant()?
+        }
+        _ => wanted,
+    };
+    let granted = grant == wanted;
     let row = skill_rows::SkillRow {
         name,
         description: &folder.manifest.description,
         manifest_md: &folder.manifest_md,
         component: component.copied(),
         tools: component.map(|_| json(&skill.tools)).transpose()?,
-        grants: json(&folder.asked)?,
+        grants: asked,
+        grant,
         limits: json(&folder.limits)?,
         files: files_digest(folder, &digests),
     };
-    let before = skill_rows::version(tx, agent, name).await?;
     if let Some(before) = &before
         && before.is(&row)
     {
-        let version = before.version;
+        if before.grant()? != grant {
+            skill_rows::grant(tx, agent, name, grant).await?;
+            agents::forget_snapshot(tx, agent).await?;
+        }
         return Ok(SkillPut {
             changed: false,
-            version,
+            version: before.version,
+            granted,
         });
     }
     let now = tx.now().await?;
@@ -135,7 +167,35 @@ pub async fn skill_put(
     Ok(SkillPut {
         changed: true,
         version,
+        granted,
     })
+}
+
+/// Grant what a skill asks for, as it is now (`grantSkill`): `shown` is the digest of what whoever grants it has seen
+/// ([`Skill::grant`]). Answers whether that changed anything; none where the agent has no such skill.
+///
+/// # Errors
+/// Where the skill is another one than was seen, or the database does not answer; nothing is changed then.
+pub async fn skill_grant(
+    tx: &mut Tx,
+    agent: &AgentId,
+    name: &SkillName,
+    shown: Digest,
+) -> Result<Option<bool>, WorkspaceError> {
+    agents::lock(tx, agent).await?;
+    let found = skill_rows::list(tx, agent, Some(name)).await?;
+    let Some(skill) = found.into_iter().next() else {
+        return Ok(None);
+    };
+    if skill.grant != shown {
+        return Err(WorkspaceError::OtherGrant(name.clone()));
+    }
+    if skill.granted {
+        return Ok(Some(false));
+    }
+    skill_rows::grant(tx, agent, name, shown).await?;
+    agents::forget_snapshot(tx, agent).await?;
+    Ok(Some(true))
 }
 
 /// Each tool's full name is one skill's alone: `a-b` and `a` can make the same one of different tools.
@@ -252,7 +312,14 @@ impl Skill {
             Some(tools) => serde_json::from_str(tools).map_err(StoreError::corrupt("tools"))?,
             None => Vec::new(),
         };
+        let grant = Grants::digest(&row.grants, row.component_digest.as_deref());
+        let granted = match &row.grant_digest {
+            Some(granted) => digest(granted)? == grant,
+            None => true,
+        };
         Ok(Self {
+            granted,
+            grant,
             name: row.skill_key,
             description: row.description,
             version: row.version,

@@ -22,6 +22,7 @@ const SHOWN_ELSEWHERE: &[&str] = &[
     "getAgent",
     "getDocument",
     "getSkill",
+    "grantSkill",
     "listAgents",
     "listDocuments",
     "listEngines",

@@ -45,6 +45,7 @@ const TABLE: &[(&str, For)] = &[
     ("getMessage", For::Tenant),
     ("getSkill", For::Tenant),
     ("getUsage", For::Tenant),
+    ("grantSkill", For::Tenant),
     ("healthz", For::Anybody),
     ("holdAgent", For::Tenant),
     ("importSecret", For::Tenant),

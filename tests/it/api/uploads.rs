@@ -133,6 +133,52 @@ factory_cases! {
         worker.stop().await;
     }
 
+    async fn a_skill_that_changed_is_granted_again_by_who_looked_at_it(factory) {
+        let site = Site::with_agent(&factory).await;
+        let path = format!("{AGENT}/skills/notes");
+        let notes = |asks: &str| {
+            let mut files = Files::new();
+            let manifest = "---\nname: notes\ndescription: A test.\n---\n";
+            files.insert("SKILL.md".parse().unwrap(), manifest.into());
+            files.insert("scripts/notes.wasm".parse().unwrap(), built::guest_bytes("notes").into());
+            files.insert("config/capabilities.toml".parse().unwrap(), asks.to_owned().into());
+            pack(&files).unwrap()
+        };
+        let asks = "[capabilities]\nkey-value = [\"agent\"]\n";
+        let first = site.push("notes", notes(asks)).await;
+        let first = site.check("putSkill", &first, 200);
+        assert_eq!((&first["granted"], &first["withheld"]), (&json!(["key-value: agent"]), &json!([])));
+
+        let http = "[[http.allow]]\nhost = \"api.example.com\"\nmethods = [\"GET\"]\npath = \"/v1\"\n";
+        let more = format!("{http}{asks}");
+        let second = site.push("notes", notes(&more)).await;
+        let second = site.check("putSkill", &second, 200);
+        let all = json!(["key-value: agent", "http: GET api.example.com/v1"]);
+        assert_eq!((&second["granted"], &second["withheld"]), (&json!([]), &all));
+        let worker = factory.work();
+        let denied = factory.ask("acme", "c", "notes add buy rye flour").await;
+        assert!(denied.contains("must be asked for") && !denied.contains("Noted"), "{denied}");
+
+        let grant = format!("{path}/grant");
+        let other = json!({ "grantDigest": "0".repeat(64) });
+        let refused = site.admin.put(&grant, &other).await;
+        site.check("grantSkill", &refused, 409);
+        let shown = site.admin.get(&path).await;
+        let shown = site.check("getSkill", &shown, 200);
+        assert_eq!(shown["withheld"], all);
+        let looked_at = json!({ "grantDigest": shown["grantDigest"] });
+        let granted = site.admin.put(&grant, &looked_at).await;
+        assert_eq!(site.check("grantSkill", &granted, 200)["changed"], true);
+        let noted = factory.ask("acme", "c", "notes add buy rye flour").await;
+        assert!(noted.contains("Noted"), "{noted}");
+        worker.stop().await;
+
+        // Whoever uploads it may say that they looked.
+        let third = upload(&site.admin, &format!("{path}?grant=true"), notes(asks)).await;
+        let third = site.check("putSkill", &third, 200);
+        assert_eq!(third["granted"], json!(["key-value: agent"]));
+    }
+
     async fn skills_are_listed_read_and_removed(factory) {
         let site = Site::with_agent(&factory).await;
         site.push("calculator", example("demo-workspace/skills/calculator")).await.expect(200);

@@ -2,7 +2,9 @@
 
 use super::lookups::FakeLookups;
 use agent_factory::config::{self, Limits};
-use agent_factory::domain::{Digest, HistoryMessage, LimitSet, Part, Role, Section, Tool, TurnMode};
+use agent_factory::domain::{
+    Digest, HistoryMessage, LimitSet, Part, Role, SecretRef, SecretValue, Section, Tool, TurnMode,
+};
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
@@ -45,13 +47,17 @@ pub(crate) fn egress() -> Egress {
 
 /// A way out to these private addresses, too.
 pub(crate) fn egress_to(allow_private: &str) -> Egress {
+    egress_by(allow_private, Arc::new(SystemLookup))
+}
+
+/// With names that lead where the test says.
+pub(crate) fn egress_by(allow_private: &str, lookup: Arc<dyn Lookup>) -> Egress {
     let config = config::Egress {
         allow_private: serde_json::from_value(allow_private.into()).unwrap(),
         connect_ms: 2_000,
         first_byte_ms: 2_000,
         idle_ms: 2_000,
     };
-    let lookup: Arc<dyn Lookup> = Arc::new(SystemLookup);
     Egress::new(config, &lookup).unwrap()
 }
 
@@ -85,6 +91,11 @@ pub(crate) fn hostile_skill() -> &'static Guest {
     GUEST.get_or_init(|| guest("hostile-skill", ComponentKind::Skill))
 }
 
+pub(crate) fn hostile_http() -> &'static Guest {
+    static GUEST: OnceLock<Guest> = OnceLock::new();
+    GUEST.get_or_init(|| guest("hostile-http", ComponentKind::Skill))
+}
+
 #[derive(Clone)]
 pub(crate) struct Fixture {
     pub(crate) host: ComponentHost,
@@ -93,6 +104,8 @@ pub(crate) struct Fixture {
     pub(crate) tools: Vec<Tool>,
     pub(crate) lookups: Arc<FakeLookups>,
     pub(crate) grants: Grants,
+    pub(crate) secrets: BTreeMap<SecretRef, SecretValue>,
+    pub(crate) withheld: bool,
     pub(crate) cancel: CancellationToken,
     pub(crate) history: Vec<HistoryMessage>,
     pub(crate) models: Vec<TurnModel>,
@@ -124,6 +137,11 @@ impl Fixture {
         Self::load(limits, egress(), engine, skill).await
     }
 
+    /// With a skill that sends whatever requests it is told to.
+    pub(crate) async fn with_requests(limits: Limits, egress: Egress) -> Self {
+        Self::load(limits, egress, hostile_engine(), hostile_http()).await
+    }
+
     async fn load(limits: Limits, egress: Egress, engine: &Guest, skill: &Guest) -> Self {
         let host = ComponentHost::new(limits, signer().verifier(), egress).unwrap();
         Self {
@@ -133,6 +151,8 @@ impl Fixture {
             host,
             lookups: Arc::default(),
             grants: Grants::none(),
+            secrets: BTreeMap::new(),
+            withheld: false,
             cancel: CancellationToken::new(),
             history: Vec::new(),
             models: Vec::new(),
@@ -158,7 +178,9 @@ impl Fixture {
                 name: "hostile".parse().unwrap(),
                 component: self.skill.clone(),
                 tools: self.tools.clone(),
-                grants: self.grants,
+                grants: self.grants.clone(),
+                secrets: self.secrets.clone(),
+                withheld: self.withheld,
                 config: BTreeMap::new(),
                 limits: self.skill_limits.clone(),
             }],

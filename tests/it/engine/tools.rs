@@ -211,7 +211,7 @@ async fn a_request_without_a_grant_is_denied_and_opens_no_socket() {
     let connection = listener.accept().unwrap_err();
     assert_eq!(connection.kind(), std::io::ErrorKind::WouldBlock);
     let log = &end.receipts[1].log;
-    let denial = format!("needs a grant for GET of host {address}, path /secret,");
+    let denial = format!("GET of host {address}, path /secret is not granted");
     assert!(
         log.iter().any(|line| line.text.contains(&denial)),
         "{log:?}"

@@ -47,7 +47,8 @@ async fn the_demo_agents_prompt() {
         writeln!(
             prompt,
             "=== skill {}: {tools:?} {:?}",
-            skill.name, skill.grants
+            skill.name,
+            skill.grants.lines()
         )
         .expect("a text");
     }

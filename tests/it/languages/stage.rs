@@ -3,7 +3,9 @@
 use crate::engine::fixture::egress;
 use crate::engine::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::{Digest, LimitSet, HistoryMessage, Part, Receipt, Role, Section, TurnMode};
+use agent_factory::domain::{
+    Digest, HistoryMessage, LimitSet, Part, Receipt, Role, Section, TurnMode,
+};
 use agent_factory::engine::{
     ComponentHost, ComponentKind, EngineComponent, Grants, Overlay, TurnInput, TurnSkill,
 };
@@ -46,6 +48,8 @@ impl Stage {
                 component,
                 tools: compiled.tools,
                 grants: Grants::none(),
+                secrets: BTreeMap::new(),
+                withheld: false,
                 config: BTreeMap::new(),
                 limits: LimitSet::default(),
             },
@@ -83,7 +87,9 @@ impl Stage {
                 name: self.skill.name.clone(),
                 component: self.skill.component.clone(),
                 tools: self.skill.tools.clone(),
-                grants: self.skill.grants,
+                grants: self.skill.grants.clone(),
+                secrets: BTreeMap::new(),
+                withheld: false,
                 config: BTreeMap::new(),
                 limits: LimitSet::default(),
             }],

@@ -3,7 +3,7 @@
 use agent_factory::domain::{Hints, Tool};
 use agent_factory::store::StoreError;
 use agent_factory::workspace::{
-    self, AdmittedSkill, AgentId, Bounds, Files, SkillFolder, SkillPut, WorkspaceError,
+    self, AdmittedSkill, AgentId, Bounds, Files, Granting, SkillFolder, SkillPut, WorkspaceError,
 };
 use agent_factory_tests::database::TestDatabase;
 use agent_factory_tests::on_either;
@@ -68,10 +68,21 @@ pub(super) async fn put(
     agent: &AgentId,
     skill: AdmittedSkill,
 ) -> Result<SkillPut, WorkspaceError> {
+    put_granting(test, agent, skill, Granting::WhereNew).await
+}
+
+pub(super) async fn put_granting(
+    test: &TestDatabase,
+    agent: &AgentId,
+    skill: AdmittedSkill,
+    granting: Granting,
+) -> Result<SkillPut, WorkspaceError> {
     let agent = agent.clone();
     test.db
         .write(move |tx| {
-            Box::pin(async move { workspace::skill_put(tx, &agent, &BOUNDS, &skill).await })
+            Box::pin(
+                async move { workspace::skill_put(tx, &agent, &BOUNDS, &skill, granting).await },
+            )
         })
         .await
 }

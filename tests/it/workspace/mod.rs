@@ -5,6 +5,7 @@ mod documents;
 mod engines;
 mod fixture;
 mod folders;
+mod granting;
 mod pausing;
 mod profiles;
 mod skills;

@@ -52,14 +52,14 @@ store_cases! {
         let mia = agent(&test, "mia").await;
         let files: [(&str, &[u8]); 2] = [("scripts/dice.wasm", b"x"), ("references/a.md", b"a")];
         let first = put(&test, &mia, skill("dice", &files, &["throw"])).await.unwrap();
-        assert_eq!(first, SkillPut { changed: true, version: 1 });
+        assert_eq!(first, SkillPut { changed: true, version: 1, granted: true });
         let before = content_version(&test).await;
         let again = put(&test, &mia, skill("dice", &files, &["throw"])).await.unwrap();
-        assert_eq!(again, SkillPut { changed: false, version: 1 });
+        assert_eq!(again, SkillPut { changed: false, version: 1, granted: true });
         assert_eq!(content_version(&test).await, before, "the compiled prompt stays");
         let files: [(&str, &[u8]); 2] = [("scripts/dice.wasm", b"x"), ("references/b.md", b"a")];
         let moved = put(&test, &mia, skill("dice", &files, &["throw"])).await.unwrap();
-        assert_eq!(moved, SkillPut { changed: true, version: 2 });
+        assert_eq!(moved, SkillPut { changed: true, version: 2, granted: true });
         assert!(content_version(&test).await > before);
         let (skill, _, assets) = find(&test, &mia, "dice").await.unwrap();
         assert_eq!(skill.version, 2);

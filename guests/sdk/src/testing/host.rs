@@ -1,7 +1,9 @@
 //! The handle a test holds.
 
+use super::http::FakeResponse;
 use super::model::FakeModel;
 use super::state::{self, State};
+use crate::http::Sent;
 use crate::key_value::Scope;
 use crate::log::Level;
 use crate::types::{Output, ToolError};
@@ -23,6 +25,8 @@ pub enum Capability {
     KeyValue,
     /// [`memory`](crate::memory).
     Memory,
+    /// [`http`](crate::http).
+    Http,
 }
 
 /// A line written by [`log`](crate::log).
@@ -88,7 +92,18 @@ impl Host {
         state::with(|state| state.model_requests.clone())
     }
 
-    /// Takes the grant away: every function of the capability answers `AccessDenied` from now on.
+    /// Answers the next request that has no answer yet; called again, the one after it.
+    pub fn add_response(&self, response: FakeResponse) {
+        state::with(|state| state.responses.push_back(response));
+    }
+
+    /// The requests that were sent, in order. No credential is in them: the host adds it.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Sent> {
+        state::with(|state| state.requests.clone())
+    }
+
+    /// Takes the grant away: every function of the capability is denied from now on.
     pub fn deny(&self, capability: Capability) {
         state::with(|state| state.denied.insert(capability));
     }

@@ -15,12 +15,14 @@
 
 pub(crate) mod fakes;
 mod host;
+pub(crate) mod http;
 pub(crate) mod model;
 mod resource;
 mod state;
 mod turn;
 
 pub use host::{Capability, Host, LogLine};
+pub use http::FakeResponse;
 pub use model::FakeModel;
 pub use turn::FakeTurn;
 

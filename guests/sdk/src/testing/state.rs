@@ -1,10 +1,12 @@
 //! What the fakes remember, one set a thread: tests run side by side and must not meet.
 
 use super::host::{Capability, Host, LogLine};
+use super::http::FakeResponse;
 use super::model::FakeModel;
+use crate::http::Sent;
 use crate::key_value::{Entry, Scope};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Something to happen between two steps of the code under test.
 type Hook = Box<dyn FnOnce(&Host)>;
@@ -20,6 +22,8 @@ pub(super) struct State {
     pub(super) documents: BTreeMap<String, String>,
     pub(super) models: Vec<FakeModel>,
     pub(super) model_requests: Vec<serde_json::Value>,
+    pub(super) responses: VecDeque<FakeResponse>,
+    pub(super) requests: Vec<Sent>,
     pub(super) logs: Vec<LogLine>,
     pub(super) calls: u64,
 }

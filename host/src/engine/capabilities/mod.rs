@@ -27,7 +27,7 @@ pub use {
 };
 
 pub(super) use blob::BlobBudget;
-pub(super) use http::DeniedHttp;
+pub(super) use http::HttpHandles;
 
 /// The packages of WASI that a component may import; they link, and what has no grant leads nowhere.
 pub(super) const WASI: [&str; 7] = [
@@ -64,7 +64,7 @@ pub(super) fn engine_linker(engine: &Engine) -> wasmtime::Result<Linker<CallStat
 fn wasi_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 

@@ -1,5 +1,6 @@
 //! `config`: the settings of a skill or engine.
 
+use crate::domain::CredentialName;
 use crate::engine::bindings::v0_1::config::Host;
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
@@ -19,7 +20,6 @@ impl HostCall for Get {
 }
 
 struct HasCredential {
-    #[expect(dead_code, reason = "no credential can be declared without wasi:http")]
     name: String,
 }
 
@@ -27,8 +27,10 @@ impl HostCall for HasCredential {
     type Answer = bool;
     const NAME: &'static str = "config.has-credential";
 
-    async fn answer(self, _: &mut Scope) -> Result<bool, Stop> {
-        Ok(false)
+    async fn answer(self, scope: &mut Scope) -> Result<bool, Stop> {
+        let declared: Option<CredentialName> = self.name.parse().ok();
+        let credential = declared.and_then(|name| scope.grants.http.credentials().get(&name));
+        Ok(credential.is_some_and(|credential| scope.secrets.contains_key(&credential.secret)))
     }
 }
 

@@ -5,7 +5,6 @@ use super::{CompileError, ComponentKind, PACKAGE, VERSION};
 use crate::config::Limits;
 use crate::engine::capabilities::WASI;
 use crate::engine::log::cut;
-use crate::engine::runtime::{MEMORIES, TABLES};
 use wasmtime::component::Component;
 
 /// Names of exports or imports in an error.

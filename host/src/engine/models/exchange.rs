@@ -3,7 +3,8 @@
 use super::events::EventParser;
 use super::{ModelFailure, usage};
 use crate::domain::{
-    AgentModel, Digest, Invocation, LimitExceeded, LimitName, ModelTokens, ModelUsage, Receipt,
+    AgentModel, Digest, HttpUsage, Invocation, LimitExceeded, LimitName, ModelTokens, ModelUsage,
+    Receipt,
 };
 use crate::egress::{Answer, EgressError};
 use crate::engine::call::Ended;
@@ -219,6 +220,7 @@ impl Drop for Bill {
             log: Vec::new(),
             log_dropped: 0,
             usage: Some(self.usage.clone()),
+            http: HttpUsage::default(),
         };
         self.session.changes().receipts.push(receipt);
     }

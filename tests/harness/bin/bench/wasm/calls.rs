@@ -4,8 +4,8 @@ use super::jobs::{Job, Resident, signer};
 use super::{Case, Measured, THREADS};
 use agent_factory::config::{self, Limits};
 use agent_factory::domain::{
-    Content, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit,
-    MessageId, Role, ToolRequest, TurnMode,
+    Content, Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope,
+    LimitSet, MemoryHit, MessageId, Role, ToolRequest, TurnMode,
 };
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
@@ -145,13 +145,18 @@ impl Ready {
                     component: component.clone(),
                     tools: resident.tools.clone(),
                     grants: Grants::none(),
+                    withheld: false,
+                    secrets: BTreeMap::new(),
                     config: BTreeMap::new(),
+                    limits: LimitSet::default(),
                 })
             })
             .collect::<anyhow::Result<_>>()?;
         let turn_id: MessageId = "msg_1".parse()?;
         Ok(self.host.tool_session(TurnInput {
             turn_id,
+            share: Digest::of(b"bench"),
+            limits: LimitSet::default(),
             attempt: 1,
             mode: TurnMode::Main,
             prompt: Vec::new(),

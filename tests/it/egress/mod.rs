@@ -1,0 +1,3 @@
+//! The rules of requests, against servers that read addresses in their own ways.
+
+mod rules;
