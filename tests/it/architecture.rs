@@ -170,9 +170,11 @@ const REACHES_OUT: [&str; 5] = [
     "reply/telegram.rs",
 ];
 /// What opens one, or looks a name up.
-const OPENERS: [&str; 8] = [
+const OPENERS: [&str; 9] = [
     "Client::builder(",
-    "Client::new(",
+    // With arguments it is this program's own.
+    "Client::new()",
+    "reqwest::get(",
     "ClientBuilder",
     "TcpStream::connect",
     "TcpSocket",

@@ -23,10 +23,10 @@ use crate::config;
 use address::literal;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Url};
+use reqwest::{Client, ClientBuilder, Method, Url};
 use resolve::Resolver;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A request that is ready to go, credentials included.
@@ -84,13 +84,14 @@ pub enum EgressError {
 #[derive(Clone)]
 pub struct Egress {
     config: Arc<config::Egress>,
+    lookup: Arc<dyn Lookup>,
     /// Connects to public addresses only.
     public: Client,
     /// For what the operator listed.
     listed: Client,
-    /// The same two, with a connection for each request alone.
-    public_alone: Client,
-    listed_alone: Client,
+    /// The same two with a connection for each request alone, made when the first skill asks: setting TLS up takes
+    /// time that a worker should not need to start.
+    alone: Arc<[OnceLock<Client>; 2]>,
 }
 
 impl Egress {
@@ -99,29 +100,11 @@ impl Egress {
     /// # Errors
     /// Where TLS cannot be set up on this machine.
     pub fn new(config: config::Egress, lookup: &Arc<dyn Lookup>) -> Result<Self, reqwest::Error> {
-        let client = |private_too, alone| {
-            let lookup = Arc::clone(lookup);
-            let builder = if alone {
-                Client::builder().pool_max_idle_per_host(0)
-            } else {
-                Client::builder()
-            };
-            builder
-                .no_proxy()
-                .redirect(Policy::none())
-                .referer(false)
-                .connect_timeout(Duration::from_millis(config.connect_ms))
-                .dns_resolver(Resolver {
-                    lookup,
-                    private_too,
-                })
-                .build()
-        };
         Ok(Self {
-            public: client(false, false)?,
-            listed: client(true, false)?,
-            public_alone: client(false, true)?,
-            listed_alone: client(true, true)?,
+            public: client(&config, lookup, false).build()?,
+            listed: client(&config, lookup, true).build()?,
+            alone: Arc::default(),
+            lookup: Arc::clone(lookup),
             config: Arc::new(config),
         })
     }
@@ -149,9 +132,19 @@ impl Egress {
         request: Outgoing,
         patience: Patience,
     ) -> Result<Answer, EgressError> {
-        let client = match self.listed(&request.url)? {
-            true => &self.listed_alone,
-            false => &self.public_alone,
+        let private_too = self.listed(&request.url)?;
+        let [public, listed] = &*self.alone;
+        let place = if private_too { listed } else { public };
+        let client = match place.get() {
+            Some(client) => client,
+            None => {
+                let alone =
+                    client(&self.config, &self.lookup, private_too).pool_max_idle_per_host(0);
+                let made = alone.build().map_err(|_| {
+                    EgressError::Unreachable("TLS cannot be set up on this machine".to_owned())
+                })?;
+                place.get_or_init(|| made)
+            }
         };
         self.send_by(client, request, patience).await
     }
@@ -209,6 +202,20 @@ impl std::fmt::Debug for Egress {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
+}
+
+/// What all clients have in common; `private_too` is for addresses of the operator's list.
+fn client(config: &config::Egress, lookup: &Arc<dyn Lookup>, private_too: bool) -> ClientBuilder {
+    let lookup = Arc::clone(lookup);
+    Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(Duration::from_millis(config.connect_ms))
+        .dns_resolver(Resolver {
+            lookup,
+            private_too,
+        })
 }
 
 /// What went wrong before an answer began, without the URL: who reads it knows where the request went, and

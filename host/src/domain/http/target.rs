@@ -49,7 +49,12 @@ impl Target {
         let plain =
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
         let fits = (1..=AUTHORITY_BYTES).contains(&authority.len());
-        if !fits || !authority.chars().all(plain) {
+        // A dot at the end is another name for most, and none in an address: for nobody here.
+        let dot = authority
+            .split(':')
+            .next()
+            .is_some_and(|host| host.ends_with('.'));
+        if !fits || dot || !authority.chars().all(plain) {
             return Err(TargetError::Authority);
         }
         let slash = match path_with_query.chars().next() {
@@ -159,6 +164,8 @@ mod tests {
             "me:pw@host",
             "host.",
             "host..",
+            "127.0.0.1.",
+            "127.0.0.1.:80",
             ".host",
             "host:0",
             "host:65536",
