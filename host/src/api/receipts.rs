@@ -3,8 +3,8 @@
 use super::query::{page_cursor, page_limit};
 use super::{Api, ApiError, Json, Query, TenantAdmin};
 use crate::domain::{
-    AgentKey, Invocation, LimitExceeded, MessageId, ModelUsage, ReceiptLine, ReceiptOutcome, SkillName,
-    Timestamp,
+    AgentKey, Invocation, LimitExceeded, MessageId, ModelUsage, ReceiptLine, ReceiptOutcome,
+    SkillName, Timestamp,
 };
 use crate::state::receipts::{self, ReceiptFilter, ReceiptPlace, StoredReceipt};
 use crate::store::StoreError;
@@ -153,9 +153,9 @@ async fn list_receipts(
     let found: Result<_, StoreError> = api
         .db
         .read(move |tx| {
-            Box::pin(async move {
-                receipts::list(tx, &tenant_id, &filter, after.as_ref(), limit).await
-            })
+            Box::pin(
+                async move { receipts::list(tx, &tenant_id, &filter, after.as_ref(), limit).await },
+            )
         })
         .await;
     let (listed, next) = found?;

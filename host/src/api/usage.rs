@@ -133,7 +133,10 @@ async fn get_usage(
         let date = text.map(|text| text.parse::<Date>().map_err(|_| not_a_day(name, text)));
         date.transpose()
     };
-    let (first, last) = (named("from", query.from.as_ref())?, named("to", query.to.as_ref())?);
+    let (first, last) = (
+        named("from", query.from.as_ref())?,
+        named("to", query.to.as_ref())?,
+    );
     let found: Result<_, StoreError> = api
         .db
         .read(move |tx| {
@@ -150,9 +153,13 @@ async fn get_usage(
         })
         .await;
     let (first, last, days) = found?.ok_or_else(|| {
-        ApiError::Invalid(format!("from must be a day before to or the same, and at most {DAYS_MAX} days lie between"))
+        ApiError::Invalid(format!(
+            "from must be a day before to or the same, and at most {DAYS_MAX} days lie between"
+        ))
     })?;
-    let total = days.iter().fold(Usage::default(), |sum, (_, usage)| sum.plus(*usage));
+    let total = days
+        .iter()
+        .fold(Usage::default(), |sum, (_, usage)| sum.plus(*usage));
     Ok(Json(UsageAnswer {
         from: text(first),
         to: text(last),
@@ -172,7 +179,10 @@ fn not_a_day(name: &str, text: &str) -> ApiError {
 }
 
 fn day(date: Date) -> Day {
-    let days = date.since(EPOCH).ok().map_or(0, |span: Span| span.get_days());
+    let days = date
+        .since(EPOCH)
+        .ok()
+        .map_or(0, |span: Span| span.get_days());
     Day(i64::from(days))
 }
 
@@ -189,7 +199,11 @@ mod tests {
 
     #[test]
     fn a_day_is_written_as_it_is_read() {
-        for (number, written) in [(0, "1970-01-01"), (20_785, "2026-11-28"), (-1, "1969-12-31")] {
+        for (number, written) in [
+            (0, "1970-01-01"),
+            (20_785, "2026-11-28"),
+            (-1, "1969-12-31"),
+        ] {
             assert_eq!(text(Day(number)), written);
             assert_eq!(day(written.parse().unwrap()), Day(number));
         }

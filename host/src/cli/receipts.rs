@@ -90,7 +90,11 @@ fn row(receipt: &Value) -> String {
     let text = |key: &str| receipt.get(key).and_then(Value::as_str).unwrap_or("-");
     let number = |key: &str| receipt.get(key).and_then(Value::as_u64).unwrap_or(0);
     let of = |pointer: &str| receipt.pointer(pointer).and_then(Value::as_str);
-    let ran = match (of("/invocation/kind"), of("/invocation/skill"), of("/invocation/tool")) {
+    let ran = match (
+        of("/invocation/kind"),
+        of("/invocation/skill"),
+        of("/invocation/tool"),
+    ) {
         (_, Some(skill), Some(tool)) => format!("{skill}/{tool}"),
         (Some("model"), ..) => of("/invocation/model").unwrap_or("model").to_owned(),
         (kind, ..) => kind.unwrap_or("-").to_owned(),

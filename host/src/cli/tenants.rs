@@ -1,7 +1,7 @@
 //! `tenant`: make tenants, let them wait, bound them.
 
-use super::client::{Client, ClientArguments};
 use super::agents::limits;
+use super::client::{Client, ClientArguments};
 use super::print;
 use clap::{Args, Subcommand};
 use reqwest::Method;
@@ -163,7 +163,11 @@ pub(super) async fn tenant(command: TenantCommand) -> anyhow::Result<()> {
             let body = json!({ "limits": limits(&cap.caps.limits)? });
             client.ask(Method::PUT, &path, &[], Some(&body)).await?;
             let none = cap.caps.none;
-            let caps = if none { "none".to_owned() } else { cap.caps.limits.join(" ") };
+            let caps = if none {
+                "none".to_owned()
+            } else {
+                cap.caps.limits.join(" ")
+            };
             print::note(&format!("caps of the tenant {}: {caps}", cap.tenant))
         }
         TenantCommand::Limit(limit) => {

@@ -4,8 +4,8 @@
 
 use super::error::{Origin, Problem};
 use super::{
-    default_limits, egress, hydration, lease, limits, outbox, queue, retry, scaling, server, telegram, uploads,
-    worker,
+    default_limits, egress, hydration, lease, limits, outbox, queue, retry, scaling, server,
+    telegram, uploads, worker,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -45,7 +45,9 @@ pub struct DefaultLimits(pub LimitSet);
 
 impl Serialize for DefaultLimits {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let settable = LimitName::ALL.iter().filter(|limit| limit.settable(Reach::Turn));
+        let settable = LimitName::ALL
+            .iter()
+            .filter(|limit| limit.settable(Reach::Turn));
         to.collect_map(settable.map(|limit| (limit, self.0.get(*limit))))
     }
 }
@@ -53,7 +55,9 @@ impl Serialize for DefaultLimits {
 impl<'de> Deserialize<'de> for DefaultLimits {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let values = BTreeMap::<String, Option<u64>>::deserialize(from)?;
-        let set = values.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let set = values
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
         let parsed: Result<LimitSet, LimitSetError> = LimitSet::parse(&set.collect(), Reach::Turn);
         parsed.map(Self).map_err(serde::de::Error::custom)
     }

@@ -254,16 +254,34 @@ impl Limits {
             LimitName::TurnCpuMs => self.turn_cpu_ms = self.turn_cpu_ms.min(value),
             LimitName::ToolMs => self.tool_ms = self.tool_ms.min(value),
             LimitName::ToolCpuMs => self.tool_cpu_ms = self.tool_cpu_ms.min(value),
-            LimitName::HostCalls => self.host_calls = self.host_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::HostCalls => {
+                self.host_calls = self
+                    .host_calls
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
             LimitName::BlobBytes => self.blob_bytes = self.blob_bytes.min(value),
-            LimitName::ToolRounds => self.tool_rounds = self.tool_rounds.min(u32::try_from(value).unwrap_or(u32::MAX)),
-            LimitName::ToolOutputBytes => self.tool_output_bytes = self.tool_output_bytes.min(value),
-            LimitName::LogLines => self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX)),
+            LimitName::ToolRounds => {
+                self.tool_rounds = self
+                    .tool_rounds
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
+            LimitName::ToolOutputBytes => {
+                self.tool_output_bytes = self.tool_output_bytes.min(value)
+            }
+            LimitName::LogLines => {
+                self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
             LimitName::LogBytes => self.log_bytes = self.log_bytes.min(value),
             LimitName::KvValueBytes => self.kv_value_bytes = self.kv_value_bytes.min(value),
             LimitName::OverlayBytes => self.overlay_bytes = self.overlay_bytes.min(value),
-            LimitName::ModelCalls => self.model_calls = self.model_calls.min(u32::try_from(value).unwrap_or(u32::MAX)),
-            LimitName::ModelOutputTokens => self.model_output_tokens = self.model_output_tokens.min(value),
+            LimitName::ModelCalls => {
+                self.model_calls = self
+                    .model_calls
+                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+            }
+            LimitName::ModelOutputTokens => {
+                self.model_output_tokens = self.model_output_tokens.min(value)
+            }
             // Nobody but the operator sets the others; one that was stored by another version is not looked at.
             _ => {}
         }
@@ -282,7 +300,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_counts_up_to_what_the_operator_allows_for_every_limit_that_can_be_asked_for() {
+    fn what_is_asked_for_counts_up_to_what_the_operator_allows_for_every_limit_that_can_be_asked_for()
+     {
         let settable = |limit: &&LimitName| limit.settable(Reach::Turn);
         for limit in LimitName::ALL.iter().filter(settable) {
             let allowed = Limits::default();

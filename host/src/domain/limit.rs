@@ -195,7 +195,9 @@ impl Serialize for LimitName {
 
 impl<'de> Deserialize<'de> for LimitName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -246,7 +248,10 @@ impl LimitName {
 
 fn listed(reach: Reach) -> String {
     let names = LimitName::ALL.iter().filter(|name| name.settable(reach));
-    names.map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
+    names
+        .map(|name| name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl LimitSet {
@@ -257,7 +262,10 @@ impl LimitSet {
     pub fn parse(values: &BTreeMap<String, u64>, reach: Reach) -> Result<Self, LimitSetError> {
         let mut set = BTreeMap::new();
         for (name, value) in values {
-            let known = name.parse::<LimitName>().ok().filter(|limit| limit.settable(reach));
+            let known = name
+                .parse::<LimitName>()
+                .ok()
+                .filter(|limit| limit.settable(reach));
             let Some(limit) = known else {
                 return Err(LimitSetError::NotSettable {
                     name: name.clone(),
@@ -359,7 +367,10 @@ mod tests {
                 value: 123_456,
             }
             .to_string();
-            assert!(text.contains("123456") && text.ends_with(&format!("({limit})")), "{text}");
+            assert!(
+                text.contains("123456") && text.ends_with(&format!("({limit})")),
+                "{text}"
+            );
         }
     }
 
@@ -384,7 +395,9 @@ mod tests {
         assert!(set("handles", 1, Reach::Turn).is_err());
         let error = set("fuel", 1, Reach::Call).unwrap_err().to_string();
         assert!(
-            error.starts_with("\"fuel\" is no limit that can be set here; those are memory_bytes, tool_ms, "),
+            error.starts_with(
+                "\"fuel\" is no limit that can be set here; those are memory_bytes, tool_ms, "
+            ),
             "{error}"
         );
     }

@@ -101,10 +101,18 @@ pub struct Receipt {
     /// How it ended.
     pub outcome: ReceiptOutcome,
     /// The limit that ended it, where one did.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
     pub ended_by: Option<LimitExceeded>,
     /// Limits that it was over and that did not end it: what it asked for was refused, cut or dropped.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "all_known")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "all_known"
+    )]
     pub limits_met: Vec<LimitExceeded>,
     /// Wall clock, microseconds.
     pub duration_us: u64,

@@ -213,12 +213,7 @@ pub(super) struct Cost {
 }
 
 impl Cost {
-    pub(super) fn receipt(
-        self,
-        invocation: Invocation,
-        component: Digest,
-        end: Ended,
-    ) -> Receipt {
+    pub(super) fn receipt(self, invocation: Invocation, component: Digest, end: Ended) -> Receipt {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Receipt {
             invocation,
@@ -269,7 +264,11 @@ pub(super) async fn run<W: Work>(
         answer.map_err(|error| trap::classify(&error, &state.memory, &limits, &log.last_words()))
     });
     let (memory_peak, host_calls) = (state.memory.peak(), state.scope.host_calls());
-    let Logged { lines, dropped, met } = log.take();
+    let Logged {
+        lines,
+        dropped,
+        met,
+    } = log.take();
     let cost = Cost {
         duration: started.elapsed(),
         cpu: cpu.spent(),

@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(limiter.refused(&limits()), None);
         assert!(!limiter.memory_growing(64 << 10, 128 << 10, None).unwrap());
         assert_eq!(limiter.peak(), 128 << 10);
-        assert_eq!(limiter.refused(&limits()), Some(Stop::over(&limits(), LimitName::MemoryBytes)));
+        assert_eq!(
+            limiter.refused(&limits()),
+            Some(Stop::over(&limits(), LimitName::MemoryBytes))
+        );
     }
 
     #[test]
@@ -166,6 +169,9 @@ mod tests {
         assert!(limiter.table_growing(0, 6, None).unwrap());
         assert!(limiter.table_growing(0, 4, None).unwrap());
         assert!(!limiter.table_growing(4, 5, None).unwrap());
-        assert_eq!(limiter.refused(&limits()), Some(Stop::over(&limits(), LimitName::TableElements)));
+        assert_eq!(
+            limiter.refused(&limits()),
+            Some(Stop::over(&limits(), LimitName::TableElements))
+        );
     }
 }

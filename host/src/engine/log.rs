@@ -77,11 +77,14 @@ impl CallLog {
             lines: Vec::new(),
             dropped: 0,
             met: BTreeMap::new(),
-            own: [LimitName::LogLines, LimitName::LogLineBytes, LimitName::LogBytes].map(|limit| {
-                LimitExceeded {
-                    limit,
-                    value: limits.get(limit),
-                }
+            own: [
+                LimitName::LogLines,
+                LimitName::LogLineBytes,
+                LimitName::LogBytes,
+            ]
+            .map(|limit| LimitExceeded {
+                limit,
+                value: limits.get(limit),
             }),
             last_words: String::new(),
         })))
@@ -139,7 +142,9 @@ impl CallLog {
         let mut log = self.lock();
         let met = std::mem::take(&mut log.met).into_iter();
         Logged {
-            met: met.map(|(limit, value)| LimitExceeded { limit, value }).collect(),
+            met: met
+                .map(|(limit, value)| LimitExceeded { limit, value })
+                .collect(),
             lines: std::mem::take(&mut log.lines),
             dropped: log.dropped,
         }
@@ -216,9 +221,16 @@ mod tests {
         log.line("info", "abcd");
         log.line("info", "abc\u{e9}");
         log.line("info", "third");
-        let Logged { lines, dropped, met } = log.take();
+        let Logged {
+            lines,
+            dropped,
+            met,
+        } = log.take();
         let met: Vec<_> = met.iter().map(|met| (met.limit, met.value)).collect();
-        assert_eq!(met, [(LimitName::LogLines, 2), (LimitName::LogLineBytes, 4)]);
+        assert_eq!(
+            met,
+            [(LimitName::LogLines, 2), (LimitName::LogLineBytes, 4)]
+        );
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["abcd", "abc"], "cut between characters");
         assert_eq!(dropped, 1);

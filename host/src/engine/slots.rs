@@ -199,7 +199,10 @@ mod tests {
     }
 
     fn look(getting: &mut Getting<'_>) -> Option<Slot<char>> {
-        match getting.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        match getting
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
             Poll::Ready(slot) => Some(slot),
             Poll::Pending => None,
         }

@@ -11,8 +11,8 @@ use super::stop::Stop;
 use super::turn::TurnSkill;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool, Tool,
-    ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
+    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool,
+    Tool, ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
 };
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -221,7 +221,9 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         Err(failure) => {
             let ended = failure.ended();
             let error = match failure {
-                CallFailure::Stopped(Stop::Exhausted(limit)) => ToolError::Exhausted(limit.to_string()),
+                CallFailure::Stopped(Stop::Exhausted(limit)) => {
+                    ToolError::Exhausted(limit.to_string())
+                }
                 CallFailure::Stopped(Stop::Cancelled | Stop::LeaseLost) => cancelled(),
                 CallFailure::Stopped(Stop::Misuse(text)) => ToolError::Failed(text),
                 CallFailure::Trapped(text) => {
@@ -235,7 +237,9 @@ async fn run_tool(host: ComponentHost, session: Arc<Session>, call: PreparedCall
         skill: skill.name.clone(),
         tool: call.tool,
     };
-    let receipt = end.cost.receipt(invocation, skill.component.digest(), ended);
+    let receipt = end
+        .cost
+        .receipt(invocation, skill.component.digest(), ended);
     call::record(&tracing::Span::current(), &receipt);
     session.changes().receipts.push(receipt);
     outcome
@@ -261,10 +265,7 @@ fn accept(limits: &Limits, output: ToolOutput) -> (Outcome, Ended) {
         .map(serde_json::from_str::<serde::de::IgnoredAny>);
     if json.is_some_and(|json| json.is_err()) {
         let text = "the tool's structured output is not JSON";
-        return (
-            Err(ToolError::Failed(text.to_owned())),
-            Ended::GUEST_ERROR,
-        );
+        return (Err(ToolError::Failed(text.to_owned())), Ended::GUEST_ERROR);
     }
     (Ok(output), Ended::OK)
 }

@@ -1,6 +1,6 @@
-use super::{Policy, TurnLimits};
 use super::prompt::Today;
 use super::snapshot::{self, Built, Current};
+use super::{Policy, TurnLimits};
 use crate::domain::{
     AgentModels, Channel, Digest, DocumentPath, HistoryMessage, Lease, Part, Role, SecretRef,
     SecretValue, Section, TraceId, TurnMode,

@@ -1,5 +1,7 @@
 use super::{Policy, prompt, sql};
-use crate::domain::{AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, SkillName, Tool};
+use crate::domain::{
+    AgentKey, AgentModels, Digest, DocumentPath, Grants, Lease, LimitSet, SkillName, Tool,
+};
 use crate::store::{StoreError, Tx};
 use crate::telemetry::{Pruned, Tally};
 use serde::{Deserialize, Serialize};

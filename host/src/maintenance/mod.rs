@@ -105,7 +105,11 @@ impl Maintenance {
             calls,
             messages,
             receipts,
-            more: swept.more || more_lanes || more_messages || more_receipts || most >= u64::from(batch),
+            more: swept.more
+                || more_lanes
+                || more_messages
+                || more_receipts
+                || most >= u64::from(batch),
         })
     }
 

@@ -7,10 +7,11 @@ use super::link::{Link, LinkError};
 use crate::clock::Ids;
 use crate::control::requests::{
     CompleteAllAnswer, CompleteAllRequest, CompleteRequest, CompleteResult, FailAnswer,
-    FailRequest, GiveBackRequest, HeartbeatAnswer, HeartbeatRequest, KeyValueDeleteRequest, KeyValueGetAnswer,
-    KeyValueGetRequest, KeyValueListRequest, KeyValueSetAnswer, KeyValueSetRequest, LeaseRequest,
-    MemoryReadAnswer, MemoryReadRequest, MemorySearchAnswer, MemorySearchRequest, RegisterRequest,
-    Registration, ReleaseLaneRequest, SettleDeliveryAnswer, SettleDeliveryRequest, SnapshotRequest,
+    FailRequest, GiveBackRequest, HeartbeatAnswer, HeartbeatRequest, KeyValueDeleteRequest,
+    KeyValueGetAnswer, KeyValueGetRequest, KeyValueListRequest, KeyValueSetAnswer,
+    KeyValueSetRequest, LeaseRequest, MemoryReadAnswer, MemoryReadRequest, MemorySearchAnswer,
+    MemorySearchRequest, RegisterRequest, Registration, ReleaseLaneRequest, SettleDeliveryAnswer,
+    SettleDeliveryRequest, SnapshotRequest,
 };
 use crate::control::{
     Beat, ClaimRequest, Claims, Completion, ComponentPart, ControlError, ControlPlane,

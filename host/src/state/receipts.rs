@@ -273,8 +273,7 @@ impl ListedRow {
         Ok(StoredReceipt {
             agent_key: self.agent_key,
             created_at: Timestamp::from_millis(self.place.created_at),
-            receipt: serde_json::from_str(&self.receipt)
-                .map_err(StoreError::corrupt("receipt"))?,
+            receipt: serde_json::from_str(&self.receipt).map_err(StoreError::corrupt("receipt"))?,
             place: self.place,
         })
     }
@@ -330,7 +329,14 @@ mod tests {
         let place: ReceiptPlace = "1700000000000:3:0:msg_1".parse().unwrap();
         assert_eq!((place.fence(), place.message_id()), (3, "msg_1"));
         assert_eq!(place.to_string(), "1700000000000:3:0:msg_1");
-        for text in ["", "1:2:3", "x:2:3:msg_1", "1:2:x:msg_1", "1:2:3:", "1:2:3:msg\0"] {
+        for text in [
+            "",
+            "1:2:3",
+            "x:2:3:msg_1",
+            "1:2:x:msg_1",
+            "1:2:3:",
+            "1:2:3:msg\0",
+        ] {
             assert_eq!(text.parse::<ReceiptPlace>(), Err(ReceiptPlaceError));
         }
     }

@@ -276,7 +276,10 @@ mod tests {
     #[test]
     fn a_day_begins_at_midnight_utc_also_before_1970() {
         let day = |at| Day::of(Timestamp::from_millis(at)).0;
-        assert_eq!((day(0), day(DAY_MS - 1), day(DAY_MS), day(-1)), (0, 0, 1, -1));
+        assert_eq!(
+            (day(0), day(DAY_MS - 1), day(DAY_MS), day(-1)),
+            (0, 0, 1, -1)
+        );
     }
 
     #[test]

@@ -2,7 +2,9 @@ use super::Tally;
 use super::names::{self, ALL, Kind, Name};
 use crate::domain::{Invocation, Receipt};
 use metrics::{Key, KeyName, Label, Level, Metadata, Recorder as _};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,7 +2,9 @@
 
 use super::engines::{self, EngineChoice};
 use super::error::WorkspaceError;
-use crate::domain::{AgentKey, AgentModels, Digest, LimitSet, Pool, SecretRef, TenantId, Timestamp};
+use crate::domain::{
+    AgentKey, AgentModels, Digest, LimitSet, Pool, SecretRef, TenantId, Timestamp,
+};
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use std::collections::BTreeMap;
 

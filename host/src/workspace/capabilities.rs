@@ -98,8 +98,14 @@ mod tests {
         assert_eq!(limits.get(LimitName::ToolMs), Some(5_000));
         assert_eq!(limits.get(LimitName::MemoryBytes), Some(1 << 20));
         for (wrong, said) in [
-            ("turn_ms = 5", "\"turn_ms\" is no limit that can be set here"),
-            ("tool_ms = 0", "tool_ms must be 1 to 3600000 milliseconds, not 0"),
+            (
+                "turn_ms = 5",
+                "\"turn_ms\" is no limit that can be set here",
+            ),
+            (
+                "tool_ms = 0",
+                "tool_ms must be 1 to 3600000 milliseconds, not 0",
+            ),
             ("tool_ms = -1", "invalid value: integer `-1`"),
             ("tool_ms = \"5s\"", "invalid type: string"),
         ] {

@@ -26,13 +26,13 @@ mod sql;
 
 pub use agents::{AgentId, AgentProfile, Configure, agent, agent_configure, agents};
 pub use archive::{pack, unpack};
+pub use capabilities::CapabilitiesError;
 pub use documents::{
     DocumentInfo, DocumentPut, Overwrite, document, document_delete, document_put, documents,
 };
 pub use engines::{
     Engine, EngineBounds, EngineChoice, EngineOwner, NewEngine, engine_put, engines,
 };
-pub use capabilities::CapabilitiesError;
 pub use error::WorkspaceError;
 pub use files::{AssetKind, FilePath, FilePathError, Files};
 pub use folder::{Bounds, FolderError, SkillFolder};

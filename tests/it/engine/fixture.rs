@@ -2,11 +2,13 @@
 
 use super::lookups::FakeLookups;
 use agent_factory::config::{self, Limits};
-use agent_factory::domain::{Digest, HistoryMessage, LimitSet, Part, Role, Section, Tool, TurnMode};
+use agent_factory::domain::{
+    Digest, HistoryMessage, LimitSet, Part, Role, Section, Tool, TurnMode,
+};
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
-    SkillComponent, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
+    SkillComponent, Sources, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -96,6 +98,9 @@ pub(crate) struct Fixture {
     pub(crate) cancel: CancellationToken,
     pub(crate) history: Vec<HistoryMessage>,
     pub(crate) models: Vec<TurnModel>,
+    /// Whose slots its turns take.
+    pub(crate) share: &'static str,
+    pub(crate) sources: Option<Sources>,
     /// What a turn asks for.
     pub(crate) limits: LimitSet,
     /// What the skill asks for.
@@ -136,6 +141,8 @@ impl Fixture {
             cancel: CancellationToken::new(),
             history: Vec::new(),
             models: Vec::new(),
+            share: "somebody",
+            sources: None,
             limits: LimitSet::default(),
             skill_limits: LimitSet::default(),
         }
@@ -145,7 +152,7 @@ impl Fixture {
         TurnInput {
             turn_id: "msg_1".parse().unwrap(),
             attempt: 1,
-            share: Digest::of(b"somebody"),
+            share: Digest::of(self.share.as_bytes()),
             mode: TurnMode::Main,
             prompt: vec![Section {
                 title: "SOUL.md".to_owned(),
@@ -167,6 +174,7 @@ impl Fixture {
             limits: self.limits.clone(),
             memory_note: "memory/2026-11-22.md".parse().unwrap(),
             lookups: self.lookups.clone(),
+            sources: self.sources.clone(),
             cancel: self.cancel.clone(),
         }
     }

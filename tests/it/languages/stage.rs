@@ -3,7 +3,9 @@
 use crate::engine::fixture::egress;
 use crate::engine::lookups::FakeLookups;
 use agent_factory::config::Limits;
-use agent_factory::domain::{Digest, LimitSet, HistoryMessage, Part, Receipt, Role, Section, TurnMode};
+use agent_factory::domain::{
+    Digest, HistoryMessage, LimitSet, Part, Receipt, Role, Section, TurnMode,
+};
 use agent_factory::engine::{
     ComponentHost, ComponentKind, EngineComponent, Grants, Overlay, TurnInput, TurnSkill,
 };
@@ -90,6 +92,7 @@ impl Stage {
             config: BTreeMap::new(),
             memory_note: "memory/2026-11-22.md".parse().expect("a path"),
             lookups: self.lookups.clone(),
+            sources: None,
             cancel: CancellationToken::new(),
         };
         let end = self.host.run_turn(&self.engine, input).await;

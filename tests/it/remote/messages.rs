@@ -4,9 +4,11 @@ use agent_factory::control::{
     Beat, ClaimRequest, ClaimedTurn, Claims, Completion, Delivery, DeliveryBatch, Failure,
     FollowUp, LaneLease, Sent, Settled,
 };
-use agent_factory::domain::{LimitExceeded, LimitName, Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
-    KvError, KvOwner, KvWrite, Lease, LeaseToken, Part, Receipt, ReceiptLine, ReceiptOutcome,
-    Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput, ToolRequest, ToolResult, TraceId,
+use agent_factory::domain::{
+    Channel, ClaimId, ClaimTry, Content, Digest, Fence, File, HistoryMessage, Invocation, KvEntry,
+    KvError, KvOwner, KvWrite, Lease, LeaseToken, LimitExceeded, LimitName, Part, Receipt,
+    ReceiptLine, ReceiptOutcome, Reply, Role, SecretValue, Timestamp, ToolError, ToolOutput,
+    ToolRequest, ToolResult, TraceId,
 };
 use proptest::prelude::*;
 use serde::Serialize;

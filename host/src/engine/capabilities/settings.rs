@@ -4,7 +4,9 @@ use crate::engine::bindings::v0_1::config::Host;
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::Serialize;
 
+#[derive(Serialize)]
 struct Get {
     key: String,
 }
@@ -18,8 +20,8 @@ impl HostCall for Get {
     }
 }
 
+#[derive(Serialize)]
 struct HasCredential {
-    #[expect(dead_code, reason = "no credential can be declared without wasi:http")]
     name: String,
 }
 

@@ -13,11 +13,17 @@ use wasip2::random::{insecure, insecure_seed, random};
 /// Every tool here, and what it does.
 pub(crate) const TOOLS: [(&str, &str); 6] = [
     ("pollables", "Keeps `n` pollables, and waits for the first."),
-    ("blobs", "Makes `n` blobs of a million bytes, and holds them."),
+    (
+        "blobs",
+        "Makes `n` blobs of a million bytes, and holds them.",
+    ),
     ("random", "Asks for `n` random bytes at once."),
     ("no_utf8", "Logs a string that is none."),
     ("abort", "Aborts."),
-    ("read_sources", "Answers with the time and random bytes it sees."),
+    (
+        "read_sources",
+        "Answers with the time and random bytes it sees.",
+    ),
 ];
 
 /// Call the tool of this name.
@@ -59,7 +65,12 @@ fn read_sources() -> String {
     let got = key_value::get(Scope::Conversation, "told").is_ok();
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = now.map_or(0, |now| now.as_secs());
-    let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: Vec<u8>| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let secure = hex(random::get_random_bytes(16));
     let insecure = hex(insecure::get_insecure_random_bytes(16));
     let (low, high) = insecure_seed::insecure_seed();
@@ -69,13 +80,19 @@ fn read_sources() -> String {
 
 /// Runs when the component is instantiated, before any of its functions is called.
 #[cfg(target_arch = "wasm32")]
-#[expect(unsafe_code, reason = "a section of its own is how a start function is named")]
+#[expect(
+    unsafe_code,
+    reason = "a section of its own is how a start function is named"
+)]
 #[used]
 #[unsafe(link_section = ".init_array")]
 static START: extern "C" fn() = start;
 
 /// Spins once the clock says that the year 3000 is over.
-#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "a component's"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(dead_code, reason = "a component's")
+)]
 extern "C" fn start() {
     const YEAR_3000: Duration = Duration::from_secs(32_503_680_000);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
