@@ -10,13 +10,17 @@ mod waiting;
 
 use super::fixture::Fixture;
 use agent_factory::config::Limits;
-use agent_factory::domain::{LimitExceeded, LimitName, Receipt, ReceiptOutcome};
+use agent_factory::domain::{LimitExceeded, LimitName, LimitSet, Reach, Receipt, ReceiptOutcome};
 use agent_factory::engine::{TurnEnd, TurnFailure};
+use std::collections::BTreeMap;
 
 /// What became of the hostile turn, while a neighbour's turns on the same host were answered, each as if it were alone.
 async fn beside_a_neighbour(fixture: &Fixture, text: &str) -> TurnEnd {
+    // What the hostile one asks for is its own: the neighbour has what the host allows.
     let neighbour = Fixture {
         share: "a neighbour",
+        limits: LimitSet::default(),
+        skill_limits: LimitSet::default(),
         ..fixture.clone()
     };
     let (hostile, text) = (fixture.clone(), text.to_owned());
@@ -61,10 +65,24 @@ async fn assert_unhurt(neighbour: &Fixture) {
     }
 }
 
+/// A host on which the hostile turn, and calls of its skill, ask for this much of one limit. For limits of time: a busy machine
+/// must not make the neighbour meet them.
+async fn asking(limit: LimitName, value: u64) -> Fixture {
+    let set = BTreeMap::from([(limit.to_string(), value)]);
+    let mut fixture = Fixture::new(Limits::default()).await;
+    let asked = LimitSet::parse(&set, Reach::Turn).expect("a limit that can be asked for");
+    (fixture.limits, fixture.skill_limits) = (asked.clone(), asked);
+    fixture
+}
+
 /// A tool of the hostile skill met this limit, and its turn went on.
 async fn tool_ends_at(limits: Limits, call: &str, limit: LimitName, value: u64) -> Receipt {
     let fixture = Fixture::new(limits).await;
-    let mut end = beside_a_neighbour(&fixture, &format!("tool hostile__{call}")).await;
+    tool_of_ends_at(&fixture, call, limit, value).await
+}
+
+async fn tool_of_ends_at(fixture: &Fixture, call: &str, limit: LimitName, value: u64) -> Receipt {
+    let mut end = beside_a_neighbour(fixture, &format!("tool hostile__{call}")).await;
     let reply = end
         .outcome
         .expect("a turn that goes on")
@@ -86,7 +104,11 @@ async fn tool_ends_at(limits: Limits, call: &str, limit: LimitName, value: u64) 
 /// The hostile engine met this limit.
 async fn engine_ends_at(limits: Limits, text: &str, limit: LimitName, value: u64) -> Receipt {
     let fixture = Fixture::new(limits).await;
-    let mut end = beside_a_neighbour(&fixture, text).await;
+    engine_of_ends_at(&fixture, text, limit, value).await
+}
+
+async fn engine_of_ends_at(fixture: &Fixture, text: &str, limit: LimitName, value: u64) -> Receipt {
+    let mut end = beside_a_neighbour(fixture, text).await;
     let exceeded = LimitExceeded { limit, value };
     assert_eq!(end.outcome, Err(TurnFailure::Exhausted(exceeded)), "{text}");
     let receipt = end.receipts.remove(0);

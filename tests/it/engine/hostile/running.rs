@@ -1,42 +1,48 @@
 //! Guests that compute for ever.
 
-use super::{engine_ends_at, tool_ends_at, tool_traps};
+use super::{asking, engine_ends_at, engine_of_ends_at, tool_ends_at, tool_of_ends_at, tool_traps};
 use crate::engine::fixture::Fixture;
 use crate::engine::sources::{FixedClock, Nobody, SeededRandom};
 use agent_factory::config::Limits;
-use agent_factory::domain::{LimitExceeded, LimitName, ReceiptOutcome};
+use agent_factory::domain::{LimitExceeded, LimitName, LimitSet, ReceiptOutcome};
 use agent_factory::engine::Sources;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn cpu(milliseconds: u64) -> Limits {
-    Limits {
-        turn_cpu_ms: milliseconds,
-        tool_cpu_ms: milliseconds,
-        ..Limits::default()
-    }
-}
-
 #[tokio::test]
 async fn an_engine_that_spins() {
-    let receipt = engine_ends_at(cpu(150), "spin", LimitName::TurnCpuMs, 150).await;
+    let receipt = engine_of_ends_at(
+        &asking(LimitName::TurnCpuMs, 150).await,
+        "spin",
+        LimitName::TurnCpuMs,
+        150,
+    )
+    .await;
     assert!(receipt.cpu_us >= 150_000, "{}", receipt.cpu_us);
 }
 
 #[tokio::test]
 async fn a_tool_that_spins() {
-    let receipt = tool_ends_at(cpu(150), "spin {}", LimitName::ToolCpuMs, 150).await;
+    let receipt = tool_of_ends_at(
+        &asking(LimitName::ToolCpuMs, 150).await,
+        "spin {}",
+        LimitName::ToolCpuMs,
+        150,
+    )
+    .await;
     assert!(receipt.cpu_us >= 150_000, "{}", receipt.cpu_us);
 }
 
 /// The hostile skill spins before it is asked for anything, once its clock says that the year 3000 is over.
 #[tokio::test]
 async fn a_tool_that_spins_in_its_start_function() {
-    let mut fixture = Fixture::new(cpu(150)).await;
+    let mut fixture = asking(LimitName::ToolCpuMs, 150).await;
+    let asked = std::mem::take(&mut fixture.skill_limits);
     assert_eq!(
         fixture.reply("tool hostile__echo {}").await,
         "call-1: ok {}"
     );
+    fixture.skill_limits = asked;
     let clock = FixedClock::at(Duration::from_secs(40_000_000_000));
     fixture.sources = Some(Sources {
         clock: Arc::new(clock),
@@ -51,6 +57,7 @@ async fn a_tool_that_spins_in_its_start_function() {
     assert_eq!(end.receipts[1].ended_by, Some(exceeded));
     assert_eq!(end.receipts[1].outcome, ReceiptOutcome::Exhausted);
     fixture.sources = None;
+    fixture.skill_limits = LimitSet::default();
     assert_eq!(
         fixture.reply("tool hostile__echo {}").await,
         "call-1: ok {}"
@@ -60,7 +67,13 @@ async fn a_tool_that_spins_in_its_start_function() {
 /// A spinner that never ends by itself holds a thread no longer than a tick: others are served in between, many times.
 #[tokio::test]
 async fn one_that_spins_while_a_neighbour_makes_many_calls() {
-    let fixture = Fixture::new(cpu(600_000)).await;
+    let fixture = Fixture::new(Limits {
+        tool_cpu_ms: 600_000,
+        tool_ms: 600_000,
+        turn_ms: 600_000,
+        ..Limits::default()
+    })
+    .await;
     let spinning = fixture.clone();
     let cancel = fixture.cancel.child_token();
     let mut input = fixture.input("batch 2 hostile__spin");

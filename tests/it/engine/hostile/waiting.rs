@@ -1,26 +1,20 @@
 //! Guests that wait for ever, or keep others waiting.
 
-use super::{assert_unhurt, engine_ends_at, tool_ends_at};
+use super::{asking, assert_unhurt, engine_of_ends_at, tool_of_ends_at};
 use crate::engine::fixture::Fixture;
 use agent_factory::config::Limits;
 use agent_factory::domain::{LimitExceeded, LimitName};
 
 #[tokio::test]
 async fn an_engine_that_sleeps_for_ever() {
-    let limits = Limits {
-        turn_ms: 200,
-        ..Limits::default()
-    };
-    engine_ends_at(limits, "sleep", LimitName::TurnMs, 200).await;
+    let fixture = asking(LimitName::TurnMs, 200).await;
+    engine_of_ends_at(&fixture, "sleep", LimitName::TurnMs, 200).await;
 }
 
 #[tokio::test]
 async fn a_tool_that_sleeps_on_a_pollable_for_ever() {
-    let limits = Limits {
-        tool_ms: 200,
-        ..Limits::default()
-    };
-    tool_ends_at(limits, "sleep {}", LimitName::ToolMs, 200).await;
+    let fixture = asking(LimitName::ToolMs, 200).await;
+    tool_of_ends_at(&fixture, "sleep {}", LimitName::ToolMs, 200).await;
 }
 
 /// The pool at its smallest that this needs: each engine has a tool slot to wait for, and no more.
