@@ -8,18 +8,22 @@
 use super::capabilities::BlobBudget;
 use super::http::HttpMeter;
 use super::log::CallLog;
+use super::recorder::Tape;
 use super::session::Session;
 use super::stop::Stop;
 use super::{Grants, LookupError};
 use crate::config::Limits;
 use crate::domain::{Digest, KvOwner, LimitExceeded, LimitName, SecretRef, SecretValue};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Something a guest asks of the host.
-pub(super) trait HostCall: Send {
+///
+/// It serializes to what the guest asked, for whoever is told ([`Recorder`](super::Recorder)).
+pub(super) trait HostCall: Send + Serialize {
     /// What the guest gets, in domain types.
-    type Answer: Send;
+    type Answer: Send + Serialize;
 
     /// As records and traces name it: `interface.function`.
     const NAME: &'static str;
@@ -51,6 +55,8 @@ pub(super) struct Scope {
     pub(super) http: HttpMeter,
     /// Its log.
     pub(super) log: CallLog,
+    /// Told of all the call is told.
+    pub(super) tape: Tape,
     /// What its blobs take.
     pub(super) blobs: BlobBudget,
     /// Names the call: the same for every attempt.
@@ -74,6 +80,7 @@ impl Scope {
             session.log_budget.clone(),
             session.redactor.clone(),
         );
+        let tape = Tape::of(session.sources.as_ref(), &id);
         Self {
             session,
             limits,
@@ -84,6 +91,7 @@ impl Scope {
             secrets: BTreeMap::new(),
             http,
             log,
+            tape,
             blobs: BlobBudget::default(),
             id,
             host_calls: 0,
@@ -110,7 +118,10 @@ impl Scope {
             return Err(Stop::over(&self.limits, LimitName::HostCalls).into());
         }
         tracing::trace!(call = C::NAME, "host call");
-        Ok(call.answer(self).await?)
+        let request = self.tape.request(&call);
+        let answer = call.answer(self).await;
+        self.tape.answer(C::NAME, request, &answer);
+        Ok(answer?)
     }
 
     /// How often the guest called.

@@ -5,6 +5,7 @@ use super::http::secret_values;
 use super::kv_overlay::KvOverlay;
 use super::log::LogBudget;
 use super::models::{Credential, Spent, TurnModel};
+use super::recorder::Sources;
 use super::stop::Stop;
 use super::turn::{Overlay, TurnInput, TurnSkill};
 use super::{LookupError, Lookups};
@@ -43,6 +44,8 @@ pub(super) struct Session {
     pub(super) engine: Digest,
     pub(super) memory_note: DocumentPath,
     pub(super) lookups: Arc<dyn Lookups>,
+    /// Where time and random bytes come from, and who is told; none: the machine, and nobody.
+    pub(super) sources: Option<Sources>,
     /// Cancelled when the turn ends, however it ends; tools end with it.
     pub(super) cancel: CancellationToken,
     /// Runs tools; none while a component is only described.
@@ -55,6 +58,8 @@ pub(super) struct Session {
     /// What the logs of all calls may take together.
     pub(super) log_budget: LogBudget,
     started: Instant,
+    /// By the clock of `sources`.
+    started_by_source: Option<Duration>,
     lease_lost: AtomicBool,
     changes: Mutex<Changes>,
 }
@@ -107,6 +112,11 @@ impl Session {
             models: input.models,
             memory_note: input.memory_note,
             lookups: input.lookups,
+            started_by_source: input
+                .sources
+                .as_ref()
+                .map(|sources| sources.clock.monotonic()),
+            sources: input.sources,
             cancel: input.cancel.child_token(),
             host: Some(host),
             tools: TaskTracker::new(),
@@ -144,6 +154,8 @@ impl Session {
             engine: Digest::of(&[]),
             memory_note,
             lookups: Arc::new(NoLookups),
+            started_by_source: None,
+            sources: None,
             cancel: CancellationToken::new(),
             host: None,
             tools: TaskTracker::new(),
@@ -164,17 +176,25 @@ impl Session {
         self.host.as_ref().map(ComponentHost::egress)
     }
 
-    /// Wall clock left.
-    pub(super) fn time_left(&self) -> Duration {
-        Duration::from_millis(self.limits.turn_ms).saturating_sub(self.started.elapsed())
+    /// Wall clock since the turn began, as its components may know: by the turn's own clock, where it has one. The host itself
+    /// holds them to the machine's.
+    pub(super) fn elapsed(&self) -> Duration {
+        match (&self.sources, self.started_by_source) {
+            (Some(sources), Some(started)) => sources.clock.monotonic().saturating_sub(started),
+            _ => self.started.elapsed(),
+        }
     }
 
-    /// When a tool call of these limits that begins now is ended, at the latest.
-    pub(super) fn deadline_of_tool(&self, limits: &Limits) -> Instant {
-        let now = Instant::now();
+    /// Wall clock left.
+    pub(super) fn time_left(&self) -> Duration {
+        Duration::from_millis(self.limits.turn_ms).saturating_sub(self.elapsed())
+    }
+
+    /// When a tool call of these limits that begins now is ended, at the latest: so long after the turn began.
+    pub(super) fn deadline_of_tool(&self, limits: &Limits) -> Duration {
         let tool = Duration::from_millis(limits.tool_ms);
         let left = self.time_left().min(tool);
-        now.checked_add(left).unwrap_or(now)
+        self.elapsed().saturating_add(left)
     }
 
     /// Note that the lease is gone, and end everything that runs for this turn.

@@ -40,14 +40,15 @@ impl CallState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(handles);
         // Without preopens, addresses, arguments and variables; standard input is closed.
-        let wasi = WasiCtx::builder()
-            .stdout(output.clone())
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(output.clone())
             .stderr(error.clone())
             .max_random_size(limits.random_bytes)
             .allow_tcp(false)
             .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build();
+            .allow_ip_name_lookup(false);
+        scope.tape.connect(&mut wasi);
+        let wasi = wasi.build();
         let mut store = Store::new(
             engine,
             Self {

@@ -1,6 +1,6 @@
 //! What goes into a turn, and what comes out of it.
 
-use super::{Grants, Lookups, SkillComponent, TurnModel};
+use super::{Grants, Lookups, SkillComponent, Sources, TurnModel};
 use crate::domain::{
     Digest, DocumentPath, HistoryMessage, KvWrite, LimitExceeded, LimitSet, MessageId, Receipt,
     Reply, SecretRef, SecretValue, Section, SkillName, Tool, TurnMode,
@@ -38,6 +38,9 @@ pub struct TurnInput {
     pub memory_note: DocumentPath,
     /// Answers what the bundle does not have.
     pub lookups: Arc<dyn Lookups>,
+    /// Where its components get the time and random bytes, and who is told of all they get; none: from the machine, and
+    /// nobody.
+    pub sources: Option<Sources>,
     /// Ends the turn, and all its tools, at once.
     pub cancel: CancellationToken,
 }

@@ -125,6 +125,7 @@ impl Worker {
             limits: bundle.limits.engine.clone(),
             memory_note: bundle.memory_note,
             lookups: Arc::new(LeasedLookups::new(Arc::clone(&self.0.plane), lease.clone())),
+            sources: None,
             cancel: boarded.cancel.clone(),
         };
         Ok((engine, input))

@@ -198,7 +198,7 @@ async fn a_conversation_and_a_tenant_are_paused_and_bounded_and_a_worker_drained
 #[tokio::test]
 async fn how_far_components_are_compiled_is_shown_by_a_command() {
     let installation = Installation::sqlite();
-    let (plane, operator) = plane(&installation).await;
+    let (mut plane, operator) = plane(&installation).await;
     let shown = run(&plane, &operator, &["component", "status"]).await;
     assert_eq!(shown, "1 components: 1 compiled, 0 failed, 0 remaining");
     let shown = run(&plane, &operator, &["component", "status", "--json"]).await;
@@ -208,4 +208,105 @@ async fn how_far_components_are_compiled_is_shown_by_a_command() {
     };
     assert_eq!(version["compatibility"], shown["compatibility"]);
     assert_eq!(version["compiled"], 1);
+    plane.terminate().await;
+}
+
+#[tokio::test]
+async fn limits_are_set_and_what_was_spent_is_read_by_commands() {
+    let installation = Installation::sqlite();
+    let (mut plane, operator) = plane(&installation).await;
+    let worker = run(&plane, &operator, &["token", "create", "--scope", "worker"]).await;
+    let worker = Client::of(plane.url()).under(&worker);
+    let ask = async |arguments: &[&str]| run(&plane, &operator, arguments).await;
+
+    let configure = ["agent", "configure", "--tenant", "acme"];
+    let with = |more: &[&'static str]| [&configure[..], more].concat();
+    let stored = ask(&with(&[
+        "--limit",
+        "tool_ms=5000",
+        "--limit",
+        "host_calls=9",
+    ]))
+    .await;
+    assert!(stored.contains("stored"), "{stored}");
+    let again = ask(&with(&[
+        "--limit",
+        "host_calls=9",
+        "--limit",
+        "tool_ms=5000",
+    ]))
+    .await;
+    assert!(again.contains("unchanged"), "{again}");
+    assert!(ask(&with(&["--no-limits"])).await.contains("stored"));
+    for (limit, said) in [
+        (
+            "tool_ms=0",
+            "tool_ms must be 1 to 3600000 milliseconds, not 0",
+        ),
+        ("tool_ms=soon", "no whole number"),
+        ("tool_ms", "no NAME=VALUE"),
+        ("handles=4", "no limit that can be set here"),
+    ] {
+        let error = refused(
+            &plane,
+            &operator,
+            &[&configure[..], &["--limit", limit]].concat(),
+        )
+        .await;
+        assert!(error.contains(said), "{error}");
+        let error = refused(&plane, &operator, &["tenant", "cap", "acme", limit]).await;
+        assert!(error.contains(said), "{error}");
+    }
+    let cap = ["tenant", "cap", "acme", "tool_ms=10", "memory_bytes=65536"];
+    let (_, note) = said(&plane, &operator, &cap).await;
+    assert_eq!(
+        note,
+        "caps of the tenant acme: tool_ms=10 memory_bytes=65536"
+    );
+    let (_, note) = said(&plane, &operator, &["tenant", "cap", "acme", "--none"]).await;
+    assert_eq!(note, "caps of the tenant acme: none");
+
+    let send = ["message", "send", "--tenant", "acme", "hi"];
+    let id = ask(&send).await;
+    let lease = claim(&worker, 1).await.remove(0);
+    let body = serde_json::json!({ "lease": lease, "receipts": [{
+        "invocation": { "kind": "tool", "skill": "dice", "tool": "roll" }, "component": "0".repeat(64),
+        "outcome": "exhausted", "endedBy": { "limit": "tool_ms", "value": 10 }, "durationUs": 12, "cpuUs": 3,
+        "memoryPeakBytes": 65_536, "hostCalls": 1, "log": [], "logDropped": 0,
+    }]});
+    worker.post("/v1/worker/give-back", &body).await.expect(204);
+    let listed = ask(&["receipt", "list", "--tenant", "acme", "--skill", "dice"]).await;
+    assert!(
+        listed.contains(&id) && listed.contains("dice/roll"),
+        "{listed}"
+    );
+    assert!(
+        listed.contains("exhausted") && listed.ends_with("tool_ms 10"),
+        "{listed}"
+    );
+    let json = ask(&[
+        "receipt",
+        "list",
+        "--tenant",
+        "acme",
+        "--message",
+        &id,
+        "--json",
+    ])
+    .await;
+    assert!(json.contains("\"log\": []"), "{json}");
+    assert_eq!(
+        ask(&["receipt", "list", "--tenant", "acme", "--outcome", "ok"]).await,
+        ""
+    );
+    let usage = ask(&["usage", "--tenant", "acme"]).await;
+    assert!(usage.contains("\"toolCalls\": 1"), "{usage}");
+    let error = refused(
+        &plane,
+        &operator,
+        &["usage", "--tenant", "acme", "--from", "soon"],
+    )
+    .await;
+    assert!(error.contains("from must be a day"), "{error}");
+    plane.terminate().await;
 }

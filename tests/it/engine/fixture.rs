@@ -8,7 +8,7 @@ use agent_factory::domain::{
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
     ArtifactSigner, CompiledComponent, ComponentHost, ComponentKind, EngineComponent, Grants,
-    SkillComponent, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
+    SkillComponent, Sources, TurnEnd, TurnInput, TurnModel, TurnSkill, compile_component,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -109,6 +109,9 @@ pub(crate) struct Fixture {
     pub(crate) cancel: CancellationToken,
     pub(crate) history: Vec<HistoryMessage>,
     pub(crate) models: Vec<TurnModel>,
+    /// Whose slots its turns take.
+    pub(crate) share: &'static str,
+    pub(crate) sources: Option<Sources>,
     /// What a turn asks for.
     pub(crate) limits: LimitSet,
     /// What the skill asks for.
@@ -156,6 +159,8 @@ impl Fixture {
             cancel: CancellationToken::new(),
             history: Vec::new(),
             models: Vec::new(),
+            share: "somebody",
+            sources: None,
             limits: LimitSet::default(),
             skill_limits: LimitSet::default(),
         }
@@ -165,7 +170,7 @@ impl Fixture {
         TurnInput {
             turn_id: "msg_1".parse().unwrap(),
             attempt: 1,
-            share: Digest::of(b"somebody"),
+            share: Digest::of(self.share.as_bytes()),
             mode: TurnMode::Main,
             prompt: vec![Section {
                 title: "SOUL.md".to_owned(),
@@ -189,6 +194,7 @@ impl Fixture {
             limits: self.limits.clone(),
             memory_note: "memory/2026-11-22.md".parse().unwrap(),
             lookups: self.lookups.clone(),
+            sources: self.sources.clone(),
             cancel: self.cancel.clone(),
         }
     }

@@ -96,6 +96,7 @@ impl Stage {
             config: BTreeMap::new(),
             memory_note: "memory/2026-11-22.md".parse().expect("a path"),
             lookups: self.lookups.clone(),
+            sources: None,
             cancel: CancellationToken::new(),
         };
         let end = self.host.run_turn(&self.engine, input).await;

@@ -5,12 +5,14 @@
 //! still holds are bounded (`limits.blob_bytes`). Once a file is part of a reply, a message or a tool's
 //! output, its bytes count there, and no longer here.
 
-use crate::domain::LimitName;
+use crate::domain::json::base64_bytes;
+use crate::domain::{Digest, LimitName};
 use crate::engine::bindings::v0_1::blobs::{Host, HostBlob};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use bytes::Bytes;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::component::Resource;
@@ -37,6 +39,17 @@ impl Blob {
     pub(in crate::engine) fn into_bytes(self) -> Bytes {
         self.bytes
     }
+}
+
+/// A blob is told of by what it is.
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        digest(&self.bytes, to)
+    }
+}
+
+fn digest<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
+    Digest::of(bytes).serialize(to)
 }
 
 /// How many bytes of blobs a call has made and still holds. Cheap to clone.
@@ -70,7 +83,8 @@ impl Drop for Share {
     }
 }
 
-struct Make(Vec<u8>);
+#[derive(Serialize)]
+struct Make(#[serde(with = "base64_bytes")] Vec<u8>);
 
 impl HostCall for Make {
     type Answer = Blob;
@@ -90,7 +104,8 @@ impl HostCall for Make {
     }
 }
 
-struct Size(Bytes);
+#[derive(Serialize)]
+struct Size(#[serde(serialize_with = "digest")] Bytes);
 
 impl HostCall for Size {
     type Answer = u64;
@@ -101,7 +116,9 @@ impl HostCall for Size {
     }
 }
 
+#[derive(Serialize)]
 struct Read {
+    #[serde(serialize_with = "digest")]
     bytes: Bytes,
     offset: u64,
     length: u32,
@@ -125,6 +142,7 @@ fn piece(bytes: &[u8], offset: u64, length: u64) -> &[u8] {
         .unwrap_or_default()
 }
 
+#[derive(Serialize)]
 struct Copy(Blob);
 
 impl HostCall for Copy {

@@ -1,5 +1,6 @@
 //! `key-value`: small durable state of a skill or engine.
 
+use crate::domain::json::base64_bytes;
 use crate::domain::{KvEntry, KvError, KvPage, KvScope, LimitName};
 use crate::engine::LookupError;
 use crate::engine::bindings::v0_1::key_value::{Entry, Error, Host, Page, Scope as GuestScope};
@@ -7,8 +8,10 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::kv_overlay::PAGE;
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::Serialize;
 
 /// Why an operation did not happen; the guest is told.
+#[derive(Serialize)]
 enum Refusal {
     Denied,
     Kv(KvError),
@@ -86,6 +89,7 @@ macro_rules! or_refuse {
     };
 }
 
+#[derive(Serialize)]
 struct Get {
     scope: KvScope,
     key: String,
@@ -114,9 +118,11 @@ impl HostCall for Get {
     }
 }
 
+#[derive(Serialize)]
 struct Set {
     scope: KvScope,
     key: String,
+    #[serde(with = "base64_bytes")]
     value: Vec<u8>,
     if_version: Option<u64>,
 }
@@ -176,6 +182,7 @@ impl HostCall for Set {
     }
 }
 
+#[derive(Serialize)]
 struct Delete {
     scope: KvScope,
     key: String,
@@ -207,6 +214,7 @@ impl HostCall for Delete {
     }
 }
 
+#[derive(Serialize)]
 struct ListKeys {
     scope: KvScope,
     prefix: String,

@@ -4,7 +4,9 @@ use crate::engine::bindings::v0_1::logging::{Host, Level};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::Serialize;
 
+#[derive(Serialize)]
 struct Log {
     level: &'static str,
     message: String,

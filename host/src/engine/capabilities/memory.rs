@@ -6,6 +6,7 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use crate::engine::text::without_nul;
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// The longest query, bytes: searching takes longer with each of its words.
@@ -15,6 +16,7 @@ const QUERY_BYTES: usize = 1_024;
 const QUERY_WORDS: usize = 32;
 
 /// Why an operation did not happen; the guest is told.
+#[derive(Serialize)]
 enum Refusal {
     Denied,
     NotFound,
@@ -31,6 +33,7 @@ fn may_read(scope: &Scope) -> Result<(), Refusal> {
     Err(Refusal::Denied)
 }
 
+#[derive(Serialize)]
 struct Append {
     text: String,
 }
@@ -68,6 +71,7 @@ impl HostCall for Append {
     }
 }
 
+#[derive(Serialize)]
 struct Search {
     query: String,
     limit: u32,
@@ -154,6 +158,7 @@ fn rank(
         .collect()
 }
 
+#[derive(Serialize)]
 struct Read {
     path: String,
     start: u32,

@@ -6,6 +6,7 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::models::{self, Event, Exchange, ModelFailure, TurnModel};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::Serialize;
 use std::sync::Arc;
 use wasmtime::component::Resource;
 
@@ -17,6 +18,7 @@ pub struct EndpointHandle(usize);
 #[expect(unreachable_pub, reason = "generated code re-exports it")]
 pub struct ExchangeHandle(Exchange);
 
+#[derive(Serialize)]
 struct Endpoints;
 
 impl HostCall for Endpoints {
@@ -29,12 +31,15 @@ impl HostCall for Endpoints {
 }
 
 /// A question about an endpoint that is answered from the bundle.
+#[derive(Serialize)]
 struct Ask<F> {
     place: usize,
+    what: &'static str,
+    #[serde(skip)]
     field: F,
 }
 
-impl<T: Send, F: Send + FnOnce(&TurnModel) -> T> HostCall for Ask<F> {
+impl<T: Send + Serialize, F: Send + FnOnce(&TurnModel) -> T> HostCall for Ask<F> {
     type Answer = T;
     const NAME: &'static str = "model.endpoint.get";
 
@@ -56,6 +61,7 @@ fn noted<T>(scope: &Scope, answer: Result<T, ModelFailure>) -> Result<T, ModelFa
     answer
 }
 
+#[derive(Serialize)]
 struct Open {
     place: usize,
     body: String,
@@ -75,6 +81,7 @@ impl HostCall for Open {
     }
 }
 
+#[derive(Serialize)]
 struct Next<'a>(&'a mut Exchange);
 
 impl HostCall for Next<'_> {
@@ -92,13 +99,14 @@ type Endpoint = Resource<EndpointHandle>;
 type Answer = Resource<ExchangeHandle>;
 
 impl CallState {
-    async fn ask_endpoint<T: Send>(
+    async fn ask_endpoint<T: Send + Serialize>(
         &mut self,
         endpoint: &Endpoint,
+        what: &'static str,
         field: impl FnOnce(&TurnModel) -> T + Send,
     ) -> wasmtime::Result<T> {
         let place = self.table.get(endpoint)?.0;
-        self.scope.call(Ask { place, field }).await
+        self.scope.call(Ask { place, what, field }).await
     }
 }
 
@@ -112,22 +120,23 @@ impl Host for CallState {
 
 impl HostEndpoint for CallState {
     async fn api(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
-        self.ask_endpoint(&endpoint, |it| it.model.api.to_string())
+        self.ask_endpoint(&endpoint, "api", |it| it.model.api.to_string())
             .await
     }
 
     async fn model(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
-        self.ask_endpoint(&endpoint, |it| it.model.model.to_string())
+        self.ask_endpoint(&endpoint, "model", |it| it.model.model.to_string())
             .await
     }
 
     async fn parameters(&mut self, endpoint: Endpoint) -> wasmtime::Result<String> {
-        let parameters = self.ask_endpoint(&endpoint, |it| it.model.parameters.clone());
+        let parameters =
+            self.ask_endpoint(&endpoint, "parameters", |it| it.model.parameters.clone());
         Ok(serde_json::Value::Object(parameters.await?).to_string())
     }
 
     async fn context_tokens(&mut self, endpoint: Endpoint) -> wasmtime::Result<Option<u32>> {
-        self.ask_endpoint(&endpoint, |it| it.model.context_tokens)
+        self.ask_endpoint(&endpoint, "context-tokens", |it| it.model.context_tokens)
             .await
     }
 

@@ -5,7 +5,9 @@ use crate::engine::bindings::v0_1::config::Host;
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::Serialize;
 
+#[derive(Serialize)]
 struct Get {
     key: String,
 }
@@ -19,6 +21,7 @@ impl HostCall for Get {
     }
 }
 
+#[derive(Serialize)]
 struct HasCredential {
     name: String,
 }

@@ -5,7 +5,8 @@ use crate::engine::bindings::v0_1::tool_calls::{Host, HostToolCall};
 use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
-use tokio::time::Instant;
+use serde::Serialize;
+use std::time::Duration;
 use wasmtime::component::Resource;
 
 /// One call of a tool.
@@ -17,19 +18,24 @@ pub struct ToolCall {
     pub(in crate::engine) arguments: String,
     /// The same for every attempt of the same call.
     pub(in crate::engine) idempotency_key: String,
-    /// When the host ends it.
-    pub(in crate::engine) deadline: Instant,
+    /// When the host ends it: so long after the turn began.
+    pub(in crate::engine) deadline: Duration,
 }
 
 /// A question about the call that is answered from what the host made of it.
-struct Ask<T>(T);
+#[derive(Serialize)]
+struct Ask<T> {
+    what: &'static str,
+    #[serde(skip)]
+    answer: T,
+}
 
-impl<T: Send> HostCall for Ask<T> {
+impl<T: Send + Serialize> HostCall for Ask<T> {
     type Answer = T;
     const NAME: &'static str = "tool-call.get";
 
     async fn answer(self, _: &mut Scope) -> Result<T, Stop> {
-        Ok(self.0)
+        Ok(self.answer)
     }
 }
 
@@ -39,25 +45,33 @@ impl Host for CallState {}
 
 impl HostToolCall for CallState {
     async fn tool(&mut self, call: Call) -> wasmtime::Result<String> {
-        let tool = self.table.get(&call)?.tool.to_string();
-        self.scope.call(Ask(tool)).await
+        let answer = self.table.get(&call)?.tool.to_string();
+        self.scope
+            .call(Ask {
+                what: "tool",
+                answer,
+            })
+            .await
     }
 
     async fn arguments(&mut self, call: Call) -> wasmtime::Result<String> {
-        let arguments = self.table.get(&call)?.arguments.clone();
-        self.scope.call(Ask(arguments)).await
+        let answer = self.table.get(&call)?.arguments.clone();
+        let what = "arguments";
+        self.scope.call(Ask { what, answer }).await
     }
 
     async fn idempotency_key(&mut self, call: Call) -> wasmtime::Result<String> {
-        let key = self.table.get(&call)?.idempotency_key.clone();
-        self.scope.call(Ask(key)).await
+        let answer = self.table.get(&call)?.idempotency_key.clone();
+        let what = "idempotency-key";
+        self.scope.call(Ask { what, answer }).await
     }
 
     async fn milliseconds_left(&mut self, call: Call) -> wasmtime::Result<u32> {
         let deadline = self.table.get(&call)?.deadline;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
-        self.scope.call(Ask(left)).await
+        let left = deadline.saturating_sub(self.scope.session.elapsed());
+        let answer = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+        let what = "milliseconds-left";
+        self.scope.call(Ask { what, answer }).await
     }
 
     async fn drop(&mut self, call: Call) -> wasmtime::Result<()> {

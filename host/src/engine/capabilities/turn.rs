@@ -13,6 +13,7 @@ use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use crate::engine::tools;
 use crate::engine::{history, size, text};
+use serde::Serialize;
 use wasmtime::component::Resource;
 
 /// Files of one reply.
@@ -25,20 +26,39 @@ const FILE_NAME_BYTES: usize = 200;
 pub struct TurnHandle;
 
 /// A question about the turn that is answered from the bundle: a field of the session, cloned.
-struct Ask<F>(F);
+#[derive(Serialize)]
+struct Ask<F> {
+    what: &'static str,
+    /// Of the history: the cursor, and how many messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<(Option<String>, u32)>,
+    #[serde(skip)]
+    read: F,
+}
 
-impl<T: Send, F: Send + FnOnce(&Scope) -> Result<T, Stop>> HostCall for Ask<F> {
+impl<F> Ask<F> {
+    const fn new(what: &'static str, read: F) -> Self {
+        Self {
+            what,
+            page: None,
+            read,
+        }
+    }
+}
+
+impl<T: Send + Serialize, F: Send + FnOnce(&Scope) -> Result<T, Stop>> HostCall for Ask<F> {
     type Answer = T;
     const NAME: &'static str = "turn.get";
 
     async fn answer(self, scope: &mut Scope) -> Result<T, Stop> {
-        (self.0)(scope)
+        (self.read)(scope)
     }
 }
 
 /// Whether something was done, or else the limit it is over, for the guest.
 type Accepted = Result<(), String>;
 
+#[derive(Serialize)]
 struct Append(HistoryMessage);
 
 impl HostCall for Append {
@@ -86,6 +106,7 @@ impl HostCall for Append {
     }
 }
 
+#[derive(Serialize)]
 struct SetReply(Reply);
 
 impl HostCall for SetReply {
@@ -128,6 +149,7 @@ impl HostCall for SetReply {
     }
 }
 
+#[derive(Serialize)]
 struct CallTools(Vec<ToolRequest>);
 
 impl HostCall for CallTools {
@@ -139,6 +161,7 @@ impl HostCall for CallTools {
     }
 }
 
+#[derive(Serialize)]
 struct Progress;
 
 impl HostCall for Progress {
@@ -158,26 +181,28 @@ impl Host for CallState {}
 impl HostTurn for CallState {
     async fn id(&mut self, _: Turn) -> wasmtime::Result<String> {
         let ask = |scope: &Scope| Ok(scope.session.turn_id.to_string());
-        self.scope.call(Ask(ask)).await
+        self.scope.call(Ask::new("id", ask)).await
     }
 
     async fn attempt(&mut self, _: Turn) -> wasmtime::Result<u32> {
         self.scope
-            .call(Ask(|scope: &Scope| Ok(scope.session.attempt)))
+            .call(Ask::new("attempt", |scope: &Scope| {
+                Ok(scope.session.attempt)
+            }))
             .await
     }
 
     async fn mode(&mut self, _: Turn) -> wasmtime::Result<Mode> {
         let mode = self
             .scope
-            .call(Ask(|scope: &Scope| Ok(scope.session.mode)))
+            .call(Ask::new("mode", |scope: &Scope| Ok(scope.session.mode)))
             .await?;
         Ok(mode.into())
     }
 
     async fn prompt(&mut self, _: Turn) -> wasmtime::Result<Vec<Section>> {
         let ask = |scope: &Scope| Ok(scope.session.prompt.clone());
-        let prompt = self.scope.call(Ask(ask)).await?;
+        let prompt = self.scope.call(Ask::new("prompt", ask)).await?;
         Ok(prompt.into_iter().map(Into::into).collect())
     }
 
@@ -187,6 +212,7 @@ impl HostTurn for CallState {
         cursor: Option<String>,
         limit: u32,
     ) -> wasmtime::Result<HistoryPage> {
+        let page = Some((cursor.clone(), limit));
         let ask = move |scope: &Scope| {
             let messages = &scope.session.history;
             // Half of what a call may carry: a page is not all that a guest holds at once.
@@ -198,7 +224,11 @@ impl HostTurn for CallState {
                 })?;
             Ok((messages.get(range).unwrap_or_default().to_vec(), cursor))
         };
-        let (messages, cursor) = self.scope.call(Ask(ask)).await?;
+        let ask = Ask {
+            page,
+            ..Ask::new("history", ask)
+        };
+        let (messages, cursor) = self.scope.call(ask).await?;
         let messages = messages
             .into_iter()
             .map(|message| message_to_guest(&mut self.table, message))
@@ -208,19 +238,22 @@ impl HostTurn for CallState {
 
     async fn input(&mut self, _: Turn) -> wasmtime::Result<Message> {
         let ask = |scope: &Scope| Ok(scope.session.input.clone());
-        let input = self.scope.call(Ask(ask)).await?;
+        let input = self.scope.call(Ask::new("input", ask)).await?;
         Ok(message_to_guest(&mut self.table, input)?)
     }
 
     async fn tools(&mut self, _: Turn) -> wasmtime::Result<Vec<types::Tool>> {
         let ask = |scope: &Scope| {
-            let offered = tools::offered(&scope.session.skills);
-            let tools = offered.into_iter();
-            Ok(tools
-                .map(|(name, offer)| types::Tool::for_engine(name, offer.tool))
-                .collect())
+            let offered = tools::offered(&scope.session.skills).into_iter();
+            Ok(offered
+                .map(|(name, offer)| (name, offer.tool.clone()))
+                .collect::<Vec<_>>())
         };
-        self.scope.call(Ask(ask)).await
+        let tools = self.scope.call(Ask::new("tools", ask)).await?;
+        let tools = tools.into_iter();
+        Ok(tools
+            .map(|(name, tool)| types::Tool::for_engine(name, &tool))
+            .collect())
     }
 
     async fn tool_rounds_left(&mut self, _: Turn) -> wasmtime::Result<u32> {
@@ -228,17 +261,17 @@ impl HostTurn for CallState {
             let rounds = scope.session.changes().tool_rounds;
             Ok(scope.limits().tool_rounds.saturating_sub(rounds))
         };
-        self.scope.call(Ask(ask)).await
+        self.scope.call(Ask::new("tool-rounds-left", ask)).await
     }
 
     async fn output_tokens_max(&mut self, _: Turn) -> wasmtime::Result<u32> {
         let ask = |scope: &Scope| Ok(scope.limits().output_tokens);
-        self.scope.call(Ask(ask)).await
+        self.scope.call(Ask::new("output-tokens-max", ask)).await
     }
 
     async fn milliseconds_left(&mut self, _: Turn) -> wasmtime::Result<u32> {
         let ask = |scope: &Scope| Ok(scope.session.time_left());
-        let left = self.scope.call(Ask(ask)).await?;
+        let left = self.scope.call(Ask::new("milliseconds-left", ask)).await?;
         Ok(u32::try_from(left.as_millis()).unwrap_or(u32::MAX))
     }
 

@@ -9,11 +9,12 @@ use crate::domain::{
 use crate::egress::{Answer, EgressError};
 use crate::engine::call::Ended;
 use crate::engine::session::Session;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// One server-sent event, or a whole body.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::engine) struct Event {
     /// Its name, where it has one.
     pub(in crate::engine) name: Option<String>,
@@ -35,6 +36,13 @@ enum Body {
     Whole,
     /// All of it was given, or it broke.
     Ended,
+}
+
+/// What is told of it is its events.
+impl Serialize for Exchange {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_unit()
+    }
 }
 
 impl Exchange {

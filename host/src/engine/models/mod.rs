@@ -12,6 +12,7 @@ mod exchange;
 mod usage;
 
 use crate::domain::LimitExceeded;
+use serde::Serialize;
 
 pub use endpoint::{Credential, TurnModel};
 
@@ -20,7 +21,7 @@ pub(super) use endpoint::open;
 pub(super) use exchange::{Event, Exchange};
 
 /// A vendor's refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Status {
     pub(super) code: u16,
     pub(super) retry_after_ms: Option<u32>,
@@ -29,7 +30,7 @@ pub(super) struct Status {
 }
 
 /// Why there is no answer, or no more of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) enum ModelFailure {
     /// A person must act.
     NotConfigured(String),
