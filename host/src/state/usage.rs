@@ -83,6 +83,9 @@ impl Usage {
         let byte_seconds = u64::try_from(byte_us / 1_000_000).unwrap_or(u64::MAX);
         add(&mut self.memory_byte_seconds, byte_seconds);
         add(&mut self.host_calls, u64::from(receipt.host_calls));
+        add(&mut self.http_calls, u64::from(receipt.http.calls));
+        add(&mut self.http_sent_bytes, receipt.http.request_bytes);
+        add(&mut self.http_received_bytes, receipt.http.response_bytes);
         if let Some(model) = &receipt.usage {
             let tokens = model.tokens.unwrap_or_default();
             add(&mut self.input_tokens, tokens.input);

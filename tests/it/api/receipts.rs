@@ -29,6 +29,7 @@ fn engine() -> Receipt {
             text: "said by the engine".to_owned(),
         }],
         log_dropped: 0,
+        http: agent_factory::domain::HttpUsage::default(),
         usage: None,
     }
 }

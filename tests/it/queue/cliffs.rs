@@ -13,7 +13,6 @@ const CROWD: i64 = 20_000;
 /// What a claim runs, each with its arguments: it looks, finds the tenants in turn, locks conversations, reads their heads
 /// and leases them; what an enqueue, a settlement and the sweep run.
 fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let keys = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
     let addresses = r#"'[["(0,1)"],["(0,2)"],["(0,3)"]]'"#;
     let leases = r#"'[["acme","c1","msg","t",1,"(0,1)"]]', 'worker', 1800000000000, 1800000000000"#;
     let leases_of_three = r#"'[["acme","c1","m1"],["acme","c2","m2"],["acme","c3","m3"]]'"#;

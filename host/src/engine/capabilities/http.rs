@@ -9,6 +9,7 @@ use crate::engine::dispatcher::{HostCall, Scope};
 use crate::engine::http::{self as requests, Asked, Refusal, Sending, prepare};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
+use serde::{Serialize, Serializer};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, Method, Scheme};
@@ -78,8 +79,36 @@ struct Handle {
     patience: Patience,
 }
 
+/// Where the request goes, and the names of its headers: what it sends besides is in the guest's hands already.
+impl Serialize for Handle {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        let Asked {
+            method,
+            scheme,
+            authority,
+            path_with_query,
+            headers,
+        } = &self.asked;
+        let names: Vec<&str> = headers.keys().map(|name| name.as_str()).collect();
+        (method, scheme, authority, path_with_query, names).serialize(to)
+    }
+}
+
+/// An answer that comes later, or why none does.
+struct Begun(HostFutureIncomingResponse);
+
+/// Whether the request was sent. Its answer is streamed past the dispatcher.
+impl Serialize for Begun {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.serialize_str(match &self.0 {
+            HostFutureIncomingResponse::Ready(Err(_)) => "refused",
+            _ => "sent",
+        })
+    }
+}
+
 impl HostCall for Handle {
-    type Answer = HostFutureIncomingResponse;
+    type Answer = Begun;
     const NAME: &'static str = "wasi:http.handle";
     /// `limits.http_calls` bounds them.
     const COUNTED: bool = false;
@@ -105,9 +134,8 @@ impl HostCall for Handle {
             Ok(wanted) => wanted,
             Err(refusal) => {
                 meter.denied();
-                return Ok(HostFutureIncomingResponse::Ready(Err(refuse(
-                    scope, &what, refusal,
-                ))));
+                let refused = Err(refuse(scope, &what, refusal));
+                return Ok(Begun(HostFutureIncomingResponse::Ready(refused)));
             }
         };
         let sending = Sending {
@@ -123,7 +151,7 @@ impl HostCall for Handle {
             // Reading drives itself: there is no other work to keep alive for it.
             Ok((response, wasmtime_wasi::runtime::spawn(async {})))
         });
-        Ok(HostFutureIncomingResponse::Pending(answer))
+        Ok(Begun(HostFutureIncomingResponse::Pending(answer)))
     }
 }
 
@@ -210,7 +238,7 @@ async fn handle(
             idle: options.between_bytes_timeout,
         },
     };
-    let answer = state.scope.call(call).await?;
+    let Begun(answer) = state.scope.call(call).await?;
     Ok(Ok(state.table.push(answer)?))
 }
 

@@ -45,6 +45,8 @@ async fn a_skill_that_looks_for_the_keys_of_another() {
             component: fixture.skill.clone(),
             tools: fixture.tools.clone(),
             grants: Grants::all(),
+            withheld: false,
+            secrets: BTreeMap::new(),
             config: BTreeMap::new(),
             limits: fixture.skill_limits.clone(),
         });

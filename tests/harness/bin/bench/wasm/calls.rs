@@ -156,6 +156,7 @@ impl Ready {
         Ok(self.host.tool_session(TurnInput {
             turn_id,
             share: Digest::of(b"bench"),
+            sources: None,
             limits: LimitSet::default(),
             attempt: 1,
             mode: TurnMode::Main,
