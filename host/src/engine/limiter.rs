@@ -43,6 +43,11 @@ impl Quota {
         }
     }
 
+    /// Whether this much is below the limit.
+    fn allows(&self, size: usize) -> bool {
+        u64::try_from(size).is_ok_and(|size| size < self.limit)
+    }
+
     fn grow(&mut self, current: usize, desired: usize) -> bool {
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let held = self.held.saturating_add(more);
@@ -97,8 +102,9 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // The guest's own maximum is no matter of ours: the growth fails, and holds nothing.
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        // The guest's own maximum is no matter of ours: the growth fails, and holds nothing. One that is the pool's, and so the
+        // limit's, is.
+        if maximum.is_some_and(|maximum| desired > maximum && self.memory.allows(maximum)) {
             return Ok(false);
         }
         Ok(self.memory.grow(current, desired))
@@ -110,7 +116,7 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if maximum.is_some_and(|maximum| desired > maximum && self.tables.allows(maximum)) {
             return Ok(false);
         }
         Ok(self.tables.grow(current, desired))

@@ -240,6 +240,11 @@ factory_cases! {
         w.ask(o, "limitTenant", limits, Some(json!({ "maxInFlight": 7 })), 204).await;
         w.ask(o, "listTenants", "/v1/tenants", None, 200).await;
         w.ask(o, "limitTenant", limits, Some(json!({ "maxInFlight": null })), 204).await;
+        let caps = "/v1/tenants/acme/component-limits";
+        w.ask(o, "capTenant", caps, Some(json!({ "limits": { "tool_ms": 10 } })), 204).await;
+        w.ask(o, "capTenant", caps, Some(json!({ "limits": {} })), 204).await;
+        w.ask(o, "getUsage", "/v1/tenants/acme/usage", None, 200).await;
+        w.ask(o, "listReceipts", "/v1/tenants/acme/receipts", None, 200).await;
         let worker = workers["workers"][0]["workerId"].as_str().unwrap();
         w.ask(o, "drainWorker", &format!("/v1/workers/{worker}/drain"), None, 204).await;
 

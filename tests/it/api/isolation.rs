@@ -44,6 +44,7 @@ const TABLE: &[(&str, For)] = &[
     ("getDocument", For::Tenant),
     ("getMessage", For::Tenant),
     ("getSkill", For::Tenant),
+    ("componentStatus", For::Operator),
     ("getUsage", For::Tenant),
     ("grantSkill", For::Tenant),
     ("healthz", For::Anybody),

@@ -14,7 +14,7 @@ fn refused(kind: ComponentKind, text: &str) -> String {
 #[test]
 fn a_skill_is_described_without_any_capability() {
     let tools = &hostile_skill().tools;
-    assert_eq!(tools.len(), 28);
+    assert_eq!(tools.len(), 34);
     assert_eq!(tools[0].name.as_str(), "echo");
     assert!(
         tools.iter().all(|tool| tool.title.is_none()),

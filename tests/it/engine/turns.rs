@@ -42,7 +42,7 @@ async fn an_engine_sees_the_bundle() {
     let text = fixture.reply("describe").await;
     assert_eq!(
         text,
-        "msg_1 attempt 1 mode Mode::Main prompt [\"SOUL.md\"] tools 28 rounds 16 tokens 8192 in time true"
+        "msg_1 attempt 1 mode Mode::Main prompt [\"SOUL.md\"] tools 34 rounds 16 tokens 8192 in time true"
     );
     fixture.history = ["one", "two", "three"].map(message).to_vec();
     assert_eq!(fixture.reply("history 2").await, "two,three|one");

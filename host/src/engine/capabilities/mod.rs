@@ -15,8 +15,8 @@ mod turn;
 
 use super::bindings::v0_1::{self, EngineWorld};
 use super::state::CallState;
-use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::{Engine, StoreContextMut};
 
 #[expect(unreachable_pub, reason = "generated code re-exports them")]
 pub use {
@@ -65,7 +65,22 @@ fn wasi_linker(engine: &Engine) -> wasmtime::Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     http::add_to_linker(&mut linker)?;
+    // Theirs tells where in the host an error came from, where the process keeps backtraces.
+    linker.allow_shadowing(true);
+    linker
+        .instance("wasi:io/error@0.2.12")?
+        .func_wrap("[method]error.to-debug-string", to_debug_string)?;
+    linker.allow_shadowing(false);
     Ok(linker)
+}
+
+/// What went wrong in a stream, in one line.
+fn to_debug_string(
+    mut store: StoreContextMut<'_, CallState>,
+    (error,): (Resource<wasmtime::Error>,),
+) -> wasmtime::Result<(String,)> {
+    let error = store.data_mut().table.get(&error)?;
+    Ok((format!("{error:#}"),))
 }
 
 impl v0_1::types::Host for CallState {}
