@@ -112,7 +112,7 @@ async fn lock_agents(
         return Ok(());
     }
     let agents = batch(&agents.iter().collect::<Vec<_>>())?;
-    on_tx!(tx, |conn| sqlx::query(sql::LOCK_AGENTS_BESIDE_HELD)
+    on_tx!(tx, |conn| sqlx::query(sql::LOCK_AGENTS)
         .bind(agents)
         .execute(conn)
         .await

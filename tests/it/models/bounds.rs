@@ -135,7 +135,7 @@ async fn a_server_that_drips_is_ended_by_the_turns_time() {
     let fixture = with(limits, &double).await;
     double.script(Reply::fault(Fault::Drip(Duration::from_millis(50))));
     let failure = fixture.failure(&format!("ask {BODY}")).await;
-    assert!(failure.contains("turn_ms"), "{failure}");
+    assert!(failure.contains("TurnMs"), "{failure}");
     double.await_closed(1).await;
 }
 

@@ -45,7 +45,8 @@ macro_rules! rehead {
 
 /// Take conversations' leases away, where they have one, and compute what each waits for now from its head. The
 /// conversations are locked. On PostgreSQL a held agent is locked too until this has committed: a resume at the same
-/// moment would not see the conversation that is parked here, and leave it parked. $1 batch of (tenant, conversation),
+/// moment would not see the conversation that is parked here, and leave it parked. Where somebody has the agent locked, the
+/// conversation is not parked but left ready, so that nobody waits: the next claim finds the agent as it is then. $1 batch of (tenant, conversation),
 /// $2 now.
 pub const REHEAD: Sql = Sql {
     sqlite: "
@@ -71,12 +72,12 @@ pub const REHEAD: Sql = Sql {
     ) AS h
     WHERE conversations.tenant_id = h.tenant_id AND conversations.conversation_id = h.conversation_id
     RETURNING state",
-    postgres: rehead!("FOR SHARE"),
+    postgres: rehead!("FOR SHARE SKIP LOCKED"),
 };
 
 /// As [`REHEAD`], for a transaction that may write the agent's row later: two that shared its lock would wait for each
 /// other then.
 pub const REHEAD_THEN_WRITE_AGENT: Sql = Sql {
     sqlite: REHEAD.sqlite,
-    postgres: rehead!("FOR NO KEY UPDATE"),
+    postgres: rehead!("FOR NO KEY UPDATE SKIP LOCKED"),
 };

@@ -72,17 +72,12 @@ pub const RESUME_AGENTS: Sql = Sql {
     FROM locked WHERE a.tenant_id = locked.tenant_id AND a.agent_key = locked.agent_key",
 };
 
-/// On PostgreSQL, before a batch over several agents parks conversations of those that are held, which locks them, and then
-/// writes others: where one of the agents is held, all of them are locked in one order. $1 batch of (tenant, agent).
-pub const LOCK_AGENTS_BESIDE_HELD: &str = "
-    WITH named AS MATERIALIZED (
-        SELECT p.tenant_id, p.agent_key, p.held_reason IS NOT NULL OR p.paused = 1 AS held
-        FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-        JOIN agent_profiles p ON p.tenant_id = j.value ->> 0 AND p.agent_key = j.value ->> 1
-    )
-    SELECT 1 FROM named n
-    JOIN agent_profiles p ON p.tenant_id = n.tenant_id AND p.agent_key = n.agent_key
-    WHERE EXISTS (SELECT 1 FROM named WHERE held)
+/// On PostgreSQL, before a batch over several agents writes any of them: all are locked, in one order. $1 batch of (tenant,
+/// agent).
+pub const LOCK_AGENTS: &str = "
+    SELECT 1
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    JOIN agent_profiles p ON p.tenant_id = j.value ->> 0 AND p.agent_key = j.value ->> 1
     ORDER BY p.tenant_id, p.agent_key FOR NO KEY UPDATE OF p";
 
 /// The first reason stays. $1 tenant, $2 conversation, $3 reason.

@@ -47,9 +47,11 @@ impl AddAssign for Seen {
 
 impl Seen {
     fn all_cases(&self) -> bool {
-        let many = [self.leases, self.crashed, self.cancelled, self.bounded];
-        let few = [self.dead, self.asked, self.replayed, self.drained];
-        many.iter().all(|count| *count > 20) && few.iter().all(|count| *count > 5)
+        let many = [self.leases, self.crashed, self.cancelled];
+        let few = [self.dead, self.asked, self.drained, self.bounded];
+        many.iter().all(|count| *count > 20)
+            && few.iter().all(|count| *count > 5)
+            && self.replayed > 2
     }
 }
 
