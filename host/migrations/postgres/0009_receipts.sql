@@ -19,7 +19,7 @@ CREATE INDEX receipts_of_tenant ON receipts (tenant_id, created_at, message_id, 
 -- completions of one tenant do not wait for each other: a sum is over all of them. Kept when receipts go. No foreign key: each
 -- row would lock its tenant's.
 CREATE TABLE usage_days (
-    tenant_id            TEXT COLLATE "C" NOT NULL,
+    tenant_id            TEXT COLLATE "C"   NOT NULL,
     day                  BIGINT NOT NULL,
     shard                BIGINT NOT NULL,
     turns                BIGINT NOT NULL,

@@ -1,22 +1,22 @@
 -- What a component was admitted as (its kind, and a digest of its tools) is under the signature of its compiled code.
 -- Empty where it was signed before that: such a row is for workers of before, and is compiled anew for others.
-ALTER TABLE compiled_components ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE compiled_components ADD COLUMN description TEXT COLLATE "C" NOT NULL DEFAULT '';
 
 -- What code was compiled for, and when a control plane last led or admitted with it: code for a platform of which nobody was
 -- heard for long is cleared away.
 CREATE TABLE component_platforms (
-    compatibility TEXT   NOT NULL,
-    target        TEXT   NOT NULL,
+    compatibility TEXT COLLATE "C"   NOT NULL,
+    target        TEXT COLLATE "C"   NOT NULL,
     used_at       BIGINT NOT NULL,
     PRIMARY KEY (compatibility, target)
 );
 
 -- Components that do not compile for a platform, with the last reason. Removed once one does.
 CREATE TABLE component_failures (
-    digest        TEXT   NOT NULL REFERENCES artifacts (digest),
-    compatibility TEXT   NOT NULL,
-    target        TEXT   NOT NULL,
-    reason        TEXT   NOT NULL,
+    digest        TEXT COLLATE "C"   NOT NULL REFERENCES artifacts (digest),
+    compatibility TEXT COLLATE "C"   NOT NULL,
+    target        TEXT COLLATE "C"   NOT NULL,
+    reason        TEXT COLLATE "C"   NOT NULL,
     attempts      BIGINT NOT NULL CHECK (attempts >= 1),
     failed_at     BIGINT NOT NULL,
     PRIMARY KEY (digest, compatibility, target)
@@ -25,7 +25,7 @@ CREATE TABLE component_failures (
 -- When an artifact that was here already was brought again: whoever brought it is about to refer to it. Apart from the
 -- artifact, whose row is as large as its bytes.
 CREATE TABLE artifact_uses (
-    digest  TEXT   NOT NULL PRIMARY KEY REFERENCES artifacts (digest),
+    digest  TEXT COLLATE "C"   NOT NULL PRIMARY KEY REFERENCES artifacts (digest),
     used_at BIGINT NOT NULL
 );
 

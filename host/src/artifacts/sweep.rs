@@ -1,7 +1,7 @@
 //! Clearing away what nobody needs any more.
 
 use super::stored_digest;
-use crate::domain::Digest;
+use crate::domain::{Digest, Timestamp};
 use crate::engine::Platform;
 use crate::store::{Sql, StoreError, Tx, on_tx};
 use crate::telemetry::{Pruned, Tally};
@@ -19,6 +19,43 @@ pub struct Swept {
     pub next: Option<Digest>,
 }
 
+macro_rules! unneeded {
+    () => {
+        "created_at <= $3
+            AND NOT EXISTS (SELECT 1 FROM agent_profiles WHERE engine_digest = a.digest)
+            AND NOT EXISTS (SELECT 1 FROM agent_skills WHERE component_digest = a.digest)
+            AND NOT EXISTS (SELECT 1 FROM skill_assets WHERE digest = a.digest)
+            AND NOT EXISTS (SELECT 1 FROM engines WHERE digest = a.digest)
+            AND NOT EXISTS (SELECT 1 FROM shared_engines WHERE digest = a.digest)
+            AND NOT EXISTS (SELECT 1 FROM artifact_uses WHERE digest = a.digest AND used_at > $3)"
+    };
+}
+
+/// Lock an artifact, so that nobody refers to it any more, and look again: somebody may have since the first look. Not where
+/// somebody is at it right now.
+async fn still_unneeded(tx: &mut Tx, digest: &str, before: Timestamp) -> Result<bool, StoreError> {
+    const LOCK: &str = "SELECT 1 FROM artifacts WHERE digest = $1 FOR UPDATE SKIP LOCKED";
+    const STILL: &str = concat!(
+        "SELECT ",
+        unneeded!(),
+        " FROM artifacts a WHERE digest = $1 AND digest = $2"
+    );
+    let locked: Option<i32> = on_tx!(tx, |conn| sqlx::query_scalar(LOCK)
+        .bind(digest)
+        .fetch_optional(conn)
+        .await)?;
+    if locked.is_none() {
+        return Ok(false);
+    }
+    let still: Option<bool> = on_tx!(tx, |conn| sqlx::query_scalar(STILL)
+        .bind(digest)
+        .bind(digest)
+        .bind(before)
+        .fetch_optional(conn)
+        .await)?;
+    Ok(still.unwrap_or(false))
+}
+
 /// Clear away artifacts that nobody has referred to for `unreferenced`, with all that was compiled of them. One step looks at
 /// no more than `most` of them, in the order of their digests, behind `after`.
 ///
@@ -30,15 +67,11 @@ pub async fn prune(
     unreferenced: Duration,
     most: u32,
 ) -> Result<Swept, StoreError> {
-    const LOOK: &str = "
-        SELECT digest, created_at <= $3
-            AND NOT EXISTS (SELECT 1 FROM agent_profiles WHERE engine_digest = a.digest)
-            AND NOT EXISTS (SELECT 1 FROM agent_skills WHERE component_digest = a.digest)
-            AND NOT EXISTS (SELECT 1 FROM skill_assets WHERE digest = a.digest)
-            AND NOT EXISTS (SELECT 1 FROM engines WHERE digest = a.digest)
-            AND NOT EXISTS (SELECT 1 FROM shared_engines WHERE digest = a.digest)
-            AND NOT EXISTS (SELECT 1 FROM artifact_uses WHERE digest = a.digest AND used_at > $3)
-        FROM artifacts a WHERE digest > $1 ORDER BY digest LIMIT $2";
+    const LOOK: &str = concat!(
+        "SELECT digest, ",
+        unneeded!(),
+        " FROM artifacts a WHERE digest > $1 ORDER BY digest LIMIT $2"
+    );
     const REMOVE: [&str; 4] = [
         "DELETE FROM compiled_components WHERE digest = $1",
         "DELETE FROM component_failures WHERE digest = $1",
@@ -61,6 +94,9 @@ pub async fn prune(
     };
     let mut removed = 0;
     for (digest, _) in seen.iter().filter(|(_, unneeded)| *unneeded) {
+        if tx.is_shared() && !still_unneeded(tx, digest, before).await? {
+            continue;
+        }
         for statement in REMOVE {
             on_tx!(tx, |conn| sqlx::query(statement)
                 .bind(digest)
@@ -106,7 +142,8 @@ pub async fn prune_superseded(
         INSERT INTO component_platforms (compatibility, target, used_at)
         SELECT DISTINCT compatibility, target, $1 FROM compiled_components c
         WHERE NOT EXISTS (SELECT 1 FROM component_platforms p
-                          WHERE p.compatibility = c.compatibility AND p.target = c.target)";
+                          WHERE p.compatibility = c.compatibility AND p.target = c.target)
+        ON CONFLICT DO NOTHING";
     const FAILURES: &str = "
         DELETE FROM component_failures WHERE EXISTS (
             SELECT 1 FROM component_platforms p

@@ -269,19 +269,19 @@ impl Limits {
             LimitName::HostCalls => {
                 self.host_calls = self
                     .host_calls
-                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+                    .min(u32::try_from(value).unwrap_or(u32::MAX));
             }
             LimitName::BlobBytes => self.blob_bytes = self.blob_bytes.min(value),
             LimitName::ToolRounds => {
                 self.tool_rounds = self
                     .tool_rounds
-                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+                    .min(u32::try_from(value).unwrap_or(u32::MAX));
             }
             LimitName::ToolOutputBytes => {
-                self.tool_output_bytes = self.tool_output_bytes.min(value)
+                self.tool_output_bytes = self.tool_output_bytes.min(value);
             }
             LimitName::LogLines => {
-                self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX))
+                self.log_lines = self.log_lines.min(u32::try_from(value).unwrap_or(u32::MAX));
             }
             LimitName::LogBytes => self.log_bytes = self.log_bytes.min(value),
             LimitName::KvValueBytes => self.kv_value_bytes = self.kv_value_bytes.min(value),
@@ -289,21 +289,21 @@ impl Limits {
             LimitName::ModelCalls => {
                 self.model_calls = self
                     .model_calls
-                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+                    .min(u32::try_from(value).unwrap_or(u32::MAX));
             }
             LimitName::ModelOutputTokens => {
-                self.model_output_tokens = self.model_output_tokens.min(value)
+                self.model_output_tokens = self.model_output_tokens.min(value);
             }
             LimitName::HttpCalls => {
                 self.http_calls = self
                     .http_calls
-                    .min(u32::try_from(value).unwrap_or(u32::MAX))
+                    .min(u32::try_from(value).unwrap_or(u32::MAX));
             }
             LimitName::HttpRequestBytes => {
-                self.http_request_bytes = self.http_request_bytes.min(value)
+                self.http_request_bytes = self.http_request_bytes.min(value);
             }
             LimitName::HttpResponseBytes => {
-                self.http_response_bytes = self.http_response_bytes.min(value)
+                self.http_response_bytes = self.http_response_bytes.min(value);
             }
             // Nobody but the operator sets the others; one that was stored by another version is not looked at.
             _ => {}

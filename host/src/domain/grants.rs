@@ -71,7 +71,11 @@ impl Grants {
             .map(|(_, line)| line.to_owned())
             .collect();
         for rule in self.http.allowed() {
-            let methods: Vec<&str> = rule.methods.iter().map(|method| method.as_str()).collect();
+            let methods: Vec<&str> = rule
+                .methods
+                .iter()
+                .map(super::http::HttpMethod::as_str)
+                .collect();
             let port = match rule.port {
                 443 => String::new(),
                 port => format!(":{port}"),

@@ -26,7 +26,7 @@ pub use grants::Grants;
 pub use http::{
     CredentialError, CredentialName, CredentialWay, HostPattern, HostPatternError, HttpAllow,
     HttpCredential, HttpDenial, HttpDeny, HttpMethod, HttpMethodError, HttpRules, HttpRulesError,
-    PathPrefix, PathPrefixError, Target, TargetError,
+    OutsideError, PathPrefix, PathPrefixError, Target, TargetError,
 };
 pub use ids::{
     AgentKey, BotId, ConversationId, DocumentPath, IdError, LeaderId, MessageId, OutboxId, Pool,

@@ -90,11 +90,9 @@ impl ComponentHost {
     pub fn new(limits: Limits, trust: ArtifactVerifier, egress: Egress) -> Result<Self, HostError> {
         let (engine, capacity) = runtime::running_engine(&limits)?;
         tell(&limits, capacity);
-        let limits = Limits {
-            engine_slots: capacity.engine_slots,
-            tool_slots: capacity.tool_slots,
-            ..limits
-        };
+        let mut limits = limits;
+        limits.engine_slots = capacity.engine_slots;
+        limits.tool_slots = capacity.tool_slots;
         Ok(Self(Arc::new(Inner {
             compatibility: runtime::compatibility(&engine),
             capacity,

@@ -47,31 +47,26 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 
 /// Asks for what is there.
-#[must_use]
 pub fn get(url: &str) -> Request {
     Request::new("GET", url)
 }
 
 /// Sends something new.
-#[must_use]
 pub fn post(url: &str) -> Request {
     Request::new("POST", url)
 }
 
 /// Puts something in its place.
-#[must_use]
 pub fn put(url: &str) -> Request {
     Request::new("PUT", url)
 }
 
 /// Changes a part.
-#[must_use]
 pub fn patch(url: &str) -> Request {
     Request::new("PATCH", url)
 }
 
 /// Removes.
-#[must_use]
 pub fn delete(url: &str) -> Request {
     Request::new("DELETE", url)
 }

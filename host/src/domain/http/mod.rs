@@ -15,5 +15,5 @@ pub use credential::{CredentialError, CredentialName, CredentialWay, HttpCredent
 pub use host::{HostPattern, HostPatternError};
 pub use method::{HttpMethod, HttpMethodError};
 pub use path::{PathPrefix, PathPrefixError};
-pub use rules::{HttpAllow, HttpDenial, HttpDeny, HttpRules, HttpRulesError};
+pub use rules::{HttpAllow, HttpDenial, HttpDeny, HttpRules, HttpRulesError, OutsideError};
 pub use target::{Target, TargetError};

@@ -75,6 +75,25 @@ struct Written {
     credentials: BTreeMap<CredentialName, HttpCredential>,
 }
 
+/// A rule would carry a credential where it does not belong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a rule for {host}{path} names the credential {name}, which is for {bound_host}{bound_path} only; make the rule \
+     narrower or [credentials.{name}] wider"
+)]
+pub struct OutsideError {
+    /// The rule's host.
+    pub host: HostPattern,
+    /// The rule's path.
+    pub path: PathPrefix,
+    /// The credential.
+    pub name: CredentialName,
+    /// Its host.
+    pub bound_host: HostPattern,
+    /// Its path.
+    pub bound_path: PathPrefix,
+}
+
 /// Rules that make no sense together; says what to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HttpRulesError {
@@ -105,22 +124,8 @@ pub enum HttpRulesError {
         name: CredentialName,
     },
     /// A rule would carry a credential where it does not belong.
-    #[error(
-        "a rule for {host}{path} names the credential {name}, which is for {bound_host}{bound_path} only; make the rule \
-         narrower or [credentials.{name}] wider"
-    )]
-    Outside {
-        /// The rule's host.
-        host: HostPattern,
-        /// The rule's path.
-        path: PathPrefix,
-        /// The credential.
-        name: CredentialName,
-        /// Its host.
-        bound_host: HostPattern,
-        /// Its path.
-        bound_path: PathPrefix,
-    },
+    #[error(transparent)]
+    Outside(Box<OutsideError>),
     /// Nothing would carry it.
     #[error(
         "no rule of [[http.allow]] uses the credential {0}; add credential = \"{0}\" to one, or remove it"
@@ -292,13 +297,13 @@ fn check(
     if credential.host.covers(&rule.host) && credential.path.covers(&rule.path) {
         return Ok(());
     }
-    Err(HttpRulesError::Outside {
+    Err(HttpRulesError::Outside(Box::new(OutsideError {
         host: host(),
         path: rule.path.clone(),
         name: name.clone(),
         bound_host: credential.host.clone(),
         bound_path: credential.path.clone(),
-    })
+    })))
 }
 
 fn names(methods: &[HttpMethod], method: &str) -> bool {

@@ -89,7 +89,7 @@ impl Serialize for Handle {
             path_with_query,
             headers,
         } = &self.asked;
-        let names: Vec<&str> = headers.keys().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
         (method, scheme, authority, path_with_query, names).serialize(to)
     }
 }

@@ -31,7 +31,18 @@ impl<'a> Added<'a> {
                  {secret}"
             )));
         };
-        if value.reveal().len() < Redactor::BYTES_MIN {
+        // Of `user:password`, the password is a secret of its own.
+        let hidden = match (&credential.way, value.reveal().split_once(':')) {
+            (CredentialWay::Basic { user: None }, None) => {
+                return Err(Refusal::NotConfigured(format!(
+                    "the secret {secret} is no user:password, which the credential {name} needs; import it again, or name \
+                     the user in config/capabilities.toml"
+                )));
+            }
+            (CredentialWay::Basic { user: None }, Some((_, password))) => password,
+            _ => value.reveal(),
+        };
+        if hidden.len() < Redactor::BYTES_MIN {
             return Err(Refusal::NotConfigured(format!(
                 "the secret {secret} has fewer than {} bytes: too few to be kept out of answers; import a longer one: \
                  agent-factory secret import {secret}",

@@ -66,7 +66,7 @@ pub(in crate::engine) async fn send(
     };
     match egress.send_alone(outgoing, sending.patience).await {
         Ok(answer) => told(answer, sending),
-        Err(error) => Err(failed(&host, error, &sending)),
+        Err(error) => Err(failed(&host, &error, &sending)),
     }
 }
 
@@ -90,7 +90,7 @@ async fn whole(mut body: WasiBody, sending: &Sending) -> Result<Vec<u8>, Error> 
 }
 
 /// What went wrong, in the guest's words, and in the receipt's.
-fn failed(host: &str, error: EgressError, sending: &Sending) -> Error {
+fn failed(host: &str, error: &EgressError, sending: &Sending) -> Error {
     sending.log.line(
         "warn",
         &format!("the HTTP request to {host} failed: {error}"),
@@ -222,7 +222,7 @@ impl Reading {
                 }
                 Err(error) => {
                     self.text = None;
-                    return Err(failed("the server", error, &self.sending));
+                    return Err(failed("the server", &error, &self.sending));
                 }
             };
             if !piece.is_empty() {

@@ -13,18 +13,21 @@ use reqwest::{Method, Url};
 use std::collections::BTreeMap;
 
 /// Headers that a guest may not set: those of the connection and of the message's frame, and those by which some servers
-/// do another method, to another path or host, than the request's first line says. Compared with `_` as `-`, as some
+/// do another method, to another path or host, than the request's first line says; and those that ask for a part of an answer,
+/// since a secret that lies across two parts is seen in neither. Compared with `_` as `-`, as some
 /// servers do.
-const FORBIDDEN: [&str; 24] = [
+const FORBIDDEN: [&str; 26] = [
     "connection",
     "expect",
     "forwarded",
     "host",
     "http2-settings",
+    "if-range",
     "keep-alive",
     "proxy-authenticate",
     "proxy-authorization",
     "proxy-connection",
+    "range",
     "te",
     "trailer",
     "transfer-encoding",
