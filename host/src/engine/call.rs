@@ -261,6 +261,11 @@ pub(super) async fn run<W: Work>(
             Ok(Ok(answer)) => Ok(answer),
         },
     };
+    // A call that came to its end in the very step in which it spent a limit has spent it all the same.
+    let ended = ended.and_then(|answer| match http.stopped() {
+        Some(stop) => Err(CallFailure::Stopped(stop)),
+        None => Ok(answer),
+    });
     let state = store.data();
     state.finish_streams();
     let answer = ended.and_then(|answer| {

@@ -43,9 +43,9 @@ impl Quota {
         }
     }
 
-    /// Whether this much is below the limit.
-    fn allows(&self, size: usize) -> bool {
-        u64::try_from(size).is_ok_and(|size| size < self.limit)
+    /// Whether this maximum is the limit's, and no guest's own: the pool has the limit for the maximum of whatever has none.
+    fn is_maximum(&self, maximum: usize) -> bool {
+        u64::try_from(maximum).is_ok_and(|maximum| maximum == self.limit)
     }
 
     fn grow(&mut self, current: usize, desired: usize) -> bool {
@@ -104,7 +104,7 @@ impl ResourceLimiter for MemoryLimiter {
     ) -> wasmtime::Result<bool> {
         // The guest's own maximum is no matter of ours: the growth fails, and holds nothing. One that is the pool's, and so the
         // limit's, is.
-        if maximum.is_some_and(|maximum| desired > maximum && self.memory.allows(maximum)) {
+        if maximum.is_some_and(|maximum| desired > maximum && !self.memory.is_maximum(maximum)) {
             return Ok(false);
         }
         Ok(self.memory.grow(current, desired))
@@ -116,7 +116,7 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum && self.tables.allows(maximum)) {
+        if maximum.is_some_and(|maximum| desired > maximum && !self.tables.is_maximum(maximum)) {
             return Ok(false);
         }
         Ok(self.tables.grow(current, desired))

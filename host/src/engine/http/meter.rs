@@ -43,12 +43,16 @@ impl HttpMeter {
         self.counted().usage
     }
 
+    /// Which limit was spent first, if one was.
+    pub(in crate::engine) fn stopped(&self) -> Option<Stop> {
+        self.counted().stop.clone()
+    }
+
     /// Waits until a limit is spent; says which.
     pub(in crate::engine) async fn spent(&self) -> Stop {
         self.0.spent.cancelled().await;
-        let stop = self.counted().stop.clone();
         // There is always one by then.
-        stop.unwrap_or(Stop::Cancelled)
+        self.stopped().unwrap_or(Stop::Cancelled)
     }
 
     /// Count one request.
