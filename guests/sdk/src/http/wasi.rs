@@ -16,6 +16,10 @@ const READ: u64 = 64 << 10;
 const NOT_CONFIGURED: &str = "not configured: ";
 
 /// Sends a request, and reads all of its answer.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "its twin in tests keeps what was sent"
+)]
 pub(crate) fn send(sent: Sent) -> Result<Response, Error> {
     let request = request(&sent)?;
     let body = match sent.body.is_empty() {
