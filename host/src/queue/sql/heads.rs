@@ -76,8 +76,8 @@ pub const REHEAD: Sql = Sql {
 };
 
 /// As [`REHEAD`], for a transaction that may write the agent's row later: two that shared its lock would wait for each
-/// other then.
+/// other then. It waits for the agent; a batch over several has locked them before, in one order.
 pub const REHEAD_THEN_WRITE_AGENT: Sql = Sql {
     sqlite: REHEAD.sqlite,
-    postgres: rehead!("FOR NO KEY UPDATE SKIP LOCKED"),
+    postgres: rehead!("FOR NO KEY UPDATE"),
 };
