@@ -153,6 +153,11 @@ pub(super) async fn store_engine(
              skill of an agent";
         ApiError::Invalid(text.to_owned())
     })?;
+    if uploaded.folder.asks() {
+        let text = "an engine has all of its agent's state, and takes what its agent's limits say; remove \
+             config/capabilities.toml, and set limits with `agent-factory agent configure --limit`";
+        return Err(ApiError::Invalid(text.to_owned()));
+    }
     let manifest = &uploaded.folder.manifest;
     let engine = NewEngine {
         name: manifest.name.clone(),

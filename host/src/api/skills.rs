@@ -1,14 +1,14 @@
 //! An agent's skills, uploaded as their folders.
 
+mod views;
+
 use super::agents::OfAgent;
 use super::engines::store_engine;
-use super::uploads::{self, Uploaded};
+use super::uploads;
 use super::{Api, ApiError, ErrorBody, Json, Path, Query, TenantAdmin};
-use crate::domain::{AgentKey, Digest, Grants, SkillName, SkillTool, Timestamp};
+use crate::domain::{AgentKey, Digest, SkillName, TenantId};
 use crate::store::StoreError;
-use crate::workspace::{
-    self, AdmittedSkill, AgentId, EngineOwner, Granting, Skill, SkillAsset, WorkspaceError,
-};
+use crate::workspace::{self, AdmittedSkill, AgentId, EngineOwner, Granting, WorkspaceError};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use views::{SkillList, SkillView, WholeSkillView};
+
+pub(super) use views::UploadView;
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -43,202 +46,19 @@ struct OfSkill {
     skill_name: SkillName,
 }
 
-/// One tool.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ToolView {
-    /// As the model sees it.
-    name: String,
-    /// For the model.
-    description: String,
-}
-
-/// What an upload came to.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UploadView {
-    /// `skill`, or `engine` where the component has the engine's world.
-    kind: &'static str,
-    /// Its name.
-    name: String,
-    /// Whether it differs from what was there.
-    changed: bool,
-    /// Its version.
-    version: i64,
-    /// The component's SHA-256; none for a skill of instructions only.
-    digest: Option<String>,
-    /// All files, bytes.
-    size_bytes: u64,
-    /// How many files, `SKILL.md` included.
-    files: usize,
-    /// How long the component took to compile, milliseconds; none where it was compiled before.
-    compile_ms: Option<u64>,
-    /// What the agent can call.
-    tools: Vec<ToolView>,
-    /// What `config/capabilities.toml` asks for and the skill may use.
-    granted: Vec<String>,
-    /// What it asks for and must be granted first (`grantSkill`): it changed since it was granted. Until then it runs with
-    /// nothing.
-    withheld: Vec<String>,
-}
-
-impl UploadView {
-    pub(super) fn of(
-        uploaded: &Uploaded,
-        kind: &'static str,
-        (changed, version): (bool, i64),
-        all: bool,
-    ) -> Self {
-        let folder = &uploaded.folder;
-        let name = &folder.manifest.name;
-        let tools = uploaded
-            .admitted
-            .iter()
-            .flat_map(|admitted| &admitted.tools);
-        let (granted, withheld) = granted(&folder.asked, all);
-        let bytes = folder
-            .files
-            .values()
-            .map(|bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX))
-            .fold(0, u64::saturating_add);
-        Self {
-            kind,
-            name: name.to_string(),
-            changed,
-            version,
-            digest: uploaded
-                .admitted
-                .as_ref()
-                .map(|admitted| admitted.digest.to_string()),
-            size_bytes: bytes
-                .saturating_add(u64::try_from(folder.manifest_md.len()).unwrap_or(u64::MAX)),
-            files: folder.files.len().saturating_add(1),
-            compile_ms: uploaded.compile_ms,
-            tools: tools.map(|tool| tool_view(name, tool)).collect(),
-            granted,
-            withheld,
-        }
+impl OfSkill {
+    /// Whose skill, and which.
+    fn of(self, tenant_id: TenantId) -> (AgentId, SkillName) {
+        let Self {
+            agent_key,
+            skill_name,
+        } = self;
+        let agent = AgentId {
+            tenant_id,
+            agent_key,
+        };
+        (agent, skill_name)
     }
-}
-
-fn tool_view(skill: &SkillName, tool: &crate::domain::Tool) -> ToolView {
-    let tool = SkillTool {
-        skill: skill.clone(),
-        tool: tool.clone(),
-    };
-    ToolView {
-        name: tool.full_name(),
-        description: tool.tool.description,
-    }
-}
-
-/// All of it is granted, or withheld.
-fn granted(asked: &Grants, all: bool) -> (Vec<String>, Vec<String>) {
-    if all {
-        (asked.lines(), Vec::new())
-    } else {
-        (Vec::new(), asked.lines())
-    }
-}
-
-/// A skill.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct SkillView {
-    /// Its name.
-    name: String,
-    /// What it is for.
-    description: String,
-    /// Grows with each change of its files.
-    version: i64,
-    /// Whether the agent may use it.
-    enabled: bool,
-    /// The component's SHA-256; none for a skill of instructions only.
-    digest: Option<String>,
-    /// What the agent can call.
-    tools: Vec<ToolView>,
-    /// What it asks for and may use.
-    granted: Vec<String>,
-    /// What it asks for and must be granted first (`grantSkill`).
-    withheld: Vec<String>,
-    /// What a grant of it is fixed by: a digest over what it asks for and its component.
-    grant_digest: String,
-    /// What a call of it asks to take, by the names of limits.
-    limits: BTreeMap<String, u64>,
-    /// Settings it may read.
-    config: BTreeMap<String, String>,
-    /// When it was changed last.
-    #[schema(value_type = i64)]
-    updated_at: Timestamp,
-}
-
-impl From<Skill> for SkillView {
-    fn from(skill: Skill) -> Self {
-        let (granted, withheld) = granted(&skill.grants, skill.granted);
-        Self {
-            granted,
-            withheld,
-            grant_digest: skill.grant.to_string(),
-            tools: skill
-                .tools
-                .iter()
-                .map(|tool| tool_view(&skill.name, tool))
-                .collect(),
-            name: skill.name.to_string(),
-            description: skill.description,
-            version: skill.version,
-            enabled: skill.enabled,
-            digest: skill.component.as_ref().map(Digest::to_string),
-            limits: skill.limits.named(),
-            config: skill.config,
-            updated_at: skill.updated_at,
-        }
-    }
-}
-
-/// An agent's skills.
-#[derive(Debug, Serialize, ToSchema)]
-struct SkillList {
-    /// By their names.
-    skills: Vec<SkillView>,
-}
-
-/// One file of a skill.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct FileView {
-    /// Where it lies in the folder.
-    path: String,
-    /// `component`, `script`, `config`, `reference` or `asset`. Only the component ever runs.
-    kind: String,
-    /// Its SHA-256.
-    digest: String,
-    /// Its size, bytes.
-    size_bytes: i64,
-}
-
-impl From<SkillAsset> for FileView {
-    fn from(asset: SkillAsset) -> Self {
-        Self {
-            path: asset.path,
-            kind: asset.kind,
-            digest: asset.digest,
-            size_bytes: asset.size_bytes,
-        }
-    }
-}
-
-/// A skill with its files.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct WholeSkillView {
-    /// The skill.
-    #[serde(flatten)]
-    skill: SkillView,
-    /// `SKILL.md`.
-    manifest: String,
-    /// Every other file.
-    files: Vec<FileView>,
 }
 
 /// What to change of a skill; what is left out stays.
@@ -295,16 +115,14 @@ pub(super) struct ChangedView {
 async fn put_skill(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(OfSkill {
-        agent_key,
-        skill_name: skill,
-    }): Path<OfSkill>,
+    Path(of_skill): Path<OfSkill>,
     Query(UploadQuery { grant }): Query<UploadQuery>,
     request: Request,
 ) -> Result<Json<UploadView>, ApiError> {
-    let uploaded = uploads::take(&api, Some(&tenant_id), &skill, request).await?;
+    let (agent, skill) = of_skill.of(tenant_id);
+    let uploaded = uploads::take(&api, Some(&agent.tenant_id), &skill, request).await?;
     if uploaded.engine().is_some() {
-        let owner = EngineOwner::Tenant(tenant_id);
+        let owner = EngineOwner::Tenant(agent.tenant_id);
         return store_engine(&api, owner, &uploaded).await.map(Json);
     }
     let admitted = AdmittedSkill {
@@ -314,10 +132,6 @@ async fn put_skill(
             .as_ref()
             .map(|admitted| admitted.tools.clone())
             .unwrap_or_default(),
-    };
-    let agent = AgentId {
-        tenant_id,
-        agent_key,
     };
     let bounds = api.uploads().bounds();
     let granting = if grant {
@@ -384,25 +198,15 @@ async fn list_skills(
 async fn get_skill(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(OfSkill {
-        agent_key,
-        skill_name: skill,
-    }): Path<OfSkill>,
+    Path(of_skill): Path<OfSkill>,
 ) -> Result<Json<WholeSkillView>, ApiError> {
-    let agent = AgentId {
-        tenant_id,
-        agent_key,
-    };
+    let (agent, skill) = of_skill.of(tenant_id);
     let found: Result<_, StoreError> = api
         .db
         .read(move |tx| Box::pin(async move { workspace::skill(tx, &agent, &skill).await }))
         .await;
-    let (skill, manifest, files) = found?.ok_or(ApiError::NotFound("skill"))?;
-    Ok(Json(WholeSkillView {
-        skill: skill.into(),
-        manifest,
-        files: files.into_iter().map(FileView::from).collect(),
-    }))
+    let skill = found?.ok_or(ApiError::NotFound("skill"))?;
+    Ok(Json(WholeSkillView::new(skill)))
 }
 
 /// Switch a skill on or off, or give it other settings. What is left out stays.
@@ -415,16 +219,10 @@ async fn get_skill(
 async fn configure_skill(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(OfSkill {
-        agent_key,
-        skill_name: skill,
-    }): Path<OfSkill>,
+    Path(of_skill): Path<OfSkill>,
     Json(settings): Json<SkillSettings>,
 ) -> Result<Json<ChangedView>, ApiError> {
-    let agent = AgentId {
-        tenant_id,
-        agent_key,
-    };
+    let (agent, skill) = of_skill.of(tenant_id);
     let done: Result<_, WorkspaceError> = api
         .db
         .write(move |tx| {
@@ -451,16 +249,10 @@ async fn configure_skill(
 async fn grant_skill(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(OfSkill {
-        agent_key,
-        skill_name: skill,
-    }): Path<OfSkill>,
+    Path(of_skill): Path<OfSkill>,
     Json(SkillGrant { grant_digest }): Json<SkillGrant>,
 ) -> Result<Json<ChangedView>, ApiError> {
-    let agent = AgentId {
-        tenant_id,
-        agent_key,
-    };
+    let (agent, skill) = of_skill.of(tenant_id);
     let done: Result<_, WorkspaceError> = api
         .db
         .write(move |tx| {
@@ -480,15 +272,9 @@ async fn grant_skill(
 async fn delete_skill(
     State(api): State<Api>,
     TenantAdmin { tenant_id, .. }: TenantAdmin,
-    Path(OfSkill {
-        agent_key,
-        skill_name: skill,
-    }): Path<OfSkill>,
+    Path(of_skill): Path<OfSkill>,
 ) -> Result<StatusCode, ApiError> {
-    let agent = AgentId {
-        tenant_id,
-        agent_key,
-    };
+    let (agent, skill) = of_skill.of(tenant_id);
     let done: Result<_, WorkspaceError> = api
         .db
         .write(move |tx| Box::pin(async move { workspace::skill_delete(tx, &agent, &skill).await }))

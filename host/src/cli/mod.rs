@@ -32,10 +32,16 @@ use logging::{LogFormat, Reader};
 use std::io::Write as _;
 use std::process::ExitCode;
 
+/// The first descriptor after standard input, output and error.
+const FIRST_INHERITED: i32 = 3;
+
 /// Read the arguments, run the command, answer with its exit code: 0 for success, 1 for an error, 2 for arguments
 /// that make no sense.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A file that whoever started this process left open is no business of the processes it starts: not of a tenant's
+    // component in its compiler. What this process opens itself is closed for them anyway.
+    close_fds::set_fds_cloexec(FIRST_INHERITED, &[]);
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,

@@ -199,6 +199,13 @@ impl SkillFolder {
         })
     }
 
+    /// Whether it says what it may use or take (`config/capabilities.toml`): an engine, which has all of its agent's state,
+    /// asks for nothing.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.files.keys().any(|path| path.as_str() == CAPABILITIES)
+    }
+
     /// The component's bytes.
     #[must_use]
     pub fn component_bytes(&self) -> Option<Bytes> {

@@ -88,12 +88,30 @@ fn example(folder: &str) -> Vec<u8> {
 
 /// A folder with this component.
 fn folder(name: &str, component: Vec<u8>) -> Vec<u8> {
+    pack(&files(name, component)).expect("an archive")
+}
+
+fn files(name: &str, component: Vec<u8>) -> Files {
     let manifest = format!("---\nname: {name}\ndescription: A test.\n---\n");
     let mut files = Files::new();
     files.insert("SKILL.md".parse().expect("a path"), manifest.into());
     let path = format!("scripts/{name}.wasm");
     files.insert(path.parse().expect("a path"), component.into());
-    pack(&files).expect("an archive")
+    files
+}
+
+/// `hostile-skill` with another schema of its tools' arguments, as if it had been compiled so.
+fn with_schema(schema: &str) -> Vec<u8> {
+    const OWN: &str =
+        r#"{"type":"object","properties":{"n":{"type":"integer"},"text":{"type":"string"}}}"#;
+    let padded = format!("{schema:<width$}", width = OWN.len());
+    assert_eq!(padded.len(), OWN.len(), "it has to fit");
+    let mut bytes = built::guest_bytes("hostile-skill");
+    let mut places = bytes.windows(OWN.len()).enumerate();
+    let place = places.find_map(|(at, part)| (part == OWN.as_bytes()).then_some(at));
+    let place = place.expect("the component's own schema");
+    bytes[place..place + OWN.len()].copy_from_slice(padded.as_bytes());
+    bytes
 }
 
 fn engine(name: &str) -> Vec<u8> {
@@ -222,7 +240,14 @@ factory_cases! {
         let refused = upload(&site.admin, path, skill).await;
         site.contract.check("uploadEngine", &refused);
         assert_eq!(code(&refused), (400, "invalid_request"));
+        // It asks for nothing: what it wrote there would have no effect.
         let path = "/v1/tenants/acme/engines/offline";
+        let mut asks = files("offline", built::guest_bytes("offline"));
+        asks.insert("config/capabilities.toml".parse().unwrap(), "[limits]\ntool_ms = 5_000\n".into());
+        let refused = upload(&site.admin, path, pack(&asks).unwrap()).await;
+        site.contract.check("uploadEngine", &refused);
+        assert_eq!(code(&refused), (400, "invalid_request"));
+        assert!(refused.text.contains("agent configure --limit"), "{}", refused.text);
         let own = upload(&site.admin, path, engine("offline")).await;
         site.check("uploadEngine", &own, 200);
     }
@@ -264,6 +289,23 @@ factory_cases! {
         let (one, two) = tokio::join!(push(), push());
         let versions = [one.expect(200)["version"].clone(), two.expect(200)["version"].clone()];
         assert_eq!(versions, [json!(1), json!(1)]);
+    }
+
+    async fn a_schema_that_would_cost_too_much_to_run_is_refused_and_the_next_upload_is_taken(factory) {
+        let site = Site::with_agent(&factory).await;
+        for (schema, said) in [
+            (r##"{"type":"object","$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/a"}}}"##, "refers to itself"),
+            (r#"{"type":"object","properties":{"n":{"pattern":"((a{99}){99}){99}"}}}"#, "not a JSON Schema"),
+            (r#"{"type":"object","properties":{"n":{"$ref":"http://127.0.0.1/x"}}}"#, "must lead to the schema's own"),
+        ] {
+            let answer = site.push("bomb", folder("bomb", with_schema(schema))).await;
+            assert_eq!(code(&answer), (400, "invalid_request"), "{}", answer.text);
+            assert!(answer.text.contains("input schema: ") && answer.text.contains(said), "{}", answer.text);
+        }
+        let same = site.push("bomb", folder("bomb", with_schema(r#"{"type":"object"}"#))).await;
+        site.check("putSkill", &same, 200);
+        let calculator = site.push("calculator", example("demo-workspace/skills/calculator")).await;
+        site.check("putSkill", &calculator, 200);
     }
 
     async fn documents_come_and_go_as_text(factory) {

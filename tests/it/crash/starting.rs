@@ -3,6 +3,7 @@
 use agent_factory_tests::built;
 use agent_factory_tests::dev::Site;
 use std::process::Output;
+use tokio::process::Command;
 
 /// Replies go nowhere in these tests.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -34,6 +35,49 @@ async fn once_prints_the_reply_and_nothing_else_and_keeps_its_state() {
         stdout(&listed)
     );
     assert_eq!(stderr(&listed), "");
+}
+
+/// `command`, as a shell runs it that has done `before`.
+fn after(before: &str, command: &Command) -> Command {
+    let command = command.as_std();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{before} && exec \"$0\" \"$@\"")])
+        .arg(command.get_program())
+        .args(command.get_args())
+        .env_clear();
+    for (name, value) in command.get_envs() {
+        shell.env(name, value.unwrap_or_default());
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    shell
+}
+
+#[tokio::test]
+async fn where_address_space_is_short_fewer_calls_run_at_once_and_that_is_said() {
+    let site = Site::new(NOWHERE);
+    let mut command = site.command();
+    command
+        .args(["--once", "calculate 6 * 7"])
+        .env("RUST_LOG", "warn");
+    // 48 GiB, of the hundreds that are asked for, KiB.
+    let output = after("ulimit -S -v 50331648", &command).output().await;
+    let output = output.expect("the program runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("42"), "{}", stdout(&output));
+    assert!(
+        stderr(&output).contains("fewer calls run at once"),
+        "{}",
+        stderr(&output)
+    );
+    // Enough for the program, and not for one call.
+    let output = after("ulimit -S -v 4194304", &command).output().await;
+    let output = output.expect("the program runs");
+    assert_eq!(output.status.code(), Some(1));
+    let error = stderr(&output);
+    assert!(error.contains("address space"), "{error}");
 }
 
 #[tokio::test]

@@ -91,3 +91,42 @@ async fn a_missing_program_is_the_hosts_fault() {
         .unwrap_err();
     assert!(matches!(error, CompileError::Unavailable(_)), "{error}");
 }
+
+/// Bits of `flags` in `/proc/.../fdinfo`, octal: the descriptor is closed for every program the process starts.
+#[cfg(target_os = "linux")]
+const CLOSED_ON_EXEC: u32 = 0o2_000_000;
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_that_was_left_open_for_the_program_is_closed_for_its_compiler() {
+    let program = target().join("debug").join("agent-factory");
+    // It waits for a component, as it is when its first instruction of its own has long run.
+    let mut child = tokio::process::Command::new("sh")
+        .args([
+            "-c",
+            "exec 9</dev/null && exec \"$0\" compile-component --kind skill --limits '{}'",
+        ])
+        .arg(program)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let info = format!("/proc/{}/fdinfo/9", child.id().unwrap());
+    let closed = || {
+        let text = std::fs::read_to_string(&info).ok()?;
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        u32::from_str_radix(flags.trim(), 8).ok()
+    };
+    let closing = async {
+        while !closed().is_some_and(|flags| flags & CLOSED_ON_EXEC != 0) {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(60);
+    let closing = tokio::time::timeout(patience, closing).await;
+    closing.expect("the program closes it for others");
+    // It goes on once it has its component, or none.
+    drop(child.stdin.take());
+    child.wait().await.unwrap();
+}
