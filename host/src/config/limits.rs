@@ -13,6 +13,7 @@ pub(super) const OF_A_WORKER: &[Quantity] = &[
     whole("limits.tool_slots", 1, 4_096, "tool calls"),
     whole("limits.tenant_engine_slots", 1, 1_024, "turns"),
     whole("limits.tenant_tool_slots", 1, 4_096, "tool calls"),
+    whole("limits.warm_memories", 0, 4_096, "memories"),
     whole("limits.component_bytes", 8, 1 << 30, "bytes"),
     whole("limits.component_cache_bytes", 0, 1 << 40, "bytes"),
     whole("limits.compile_ms", 1, 3_600_000, "milliseconds"),
@@ -47,6 +48,11 @@ pub struct Limits {
     /// Of the tool calls that run at once, the most of one tenant, likewise. What is left of `tool_slots` is free for others,
     /// whatever one tenant's tools do.
     pub tenant_tool_slots: u32,
+    /// Memories kept as they were for components that ran before: one whose memory is still there begins in half the time. Each
+    /// reserves some 4 GiB of address space and holds on to what its component wrote, 1 MiB at most, for as long as the worker
+    /// runs: all of them together as many MiB. They are spread over the machine's processors, each of which looks at its own
+    /// first. Where calls had more at once, so many are kept.
+    pub warm_memories: u32,
     /// Linear memory of one call, all memories of the component together, bytes.
     pub memory_bytes: u64,
     /// Elements of all tables of one call together.
@@ -150,6 +156,7 @@ impl Default for Limits {
             tool_slots: 32,
             tenant_engine_slots: 16,
             tenant_tool_slots: 24,
+            warm_memories: 256,
             memory_bytes: 64 << 20,
             table_elements: 20_000,
             core_instances: 64,

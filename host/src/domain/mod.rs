@@ -44,5 +44,6 @@ pub use receipt::{
 pub use secret_value::SecretValue;
 pub use state::{KvEntry, KvError, KvOwner, KvPage, KvScope, KvWrite, MemoryHit};
 pub use time::Timestamp;
+pub(crate) use tool::full_tool_name;
 pub use tool::{Content, File, Hints, SkillTool, Tool, ToolError, ToolName, ToolOutput};
 pub use trace::{TraceId, TraceIdError};

@@ -105,7 +105,8 @@ impl SkillTool {
     }
 }
 
-fn full_tool_name(skill: &SkillName, tool: &ToolName) -> String {
+/// As [`SkillTool::full_name`], of a tool that is not held together with its skill.
+pub(crate) fn full_tool_name(skill: &SkillName, tool: &ToolName) -> String {
     format!("{}__{tool}", skill.as_str().replace('-', "_"))
 }
 

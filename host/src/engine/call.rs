@@ -238,13 +238,14 @@ impl Cost {
 pub(super) async fn run<W: Work>(
     engine: &Engine,
     budget: Budget,
-    scope: Scope,
+    mut scope: Scope,
     cancel: &CancellationToken,
     work: W,
 ) -> CallEnd<W::Answer> {
     let limits = std::sync::Arc::clone(&scope.limits);
     let (log, http) = (scope.log.clone(), scope.http.clone());
     let cpu = CpuMeter::new(budget.cpu);
+    scope.cpu = Some(cpu.clone());
     let started = Instant::now();
     let mut store = CallState::store(engine, &limits, cpu.clone(), scope);
     let working = tokio::time::timeout(

@@ -1,8 +1,8 @@
 //! How many calls the machine has room for.
 //!
-//! Every slot reserves address space for the largest permitted component, 4 GiB and more for each memory: with the defaults some
-//! 400 GiB, of the 128 TiB that a process of 64 bits usually has. Reserving takes no memory. Where less is to be had (a small
-//! address space, a limit on it), there are fewer slots, and calls wait for them.
+//! Every slot reserves address space for the largest permitted component, 4 GiB and more for each memory, and so does each memory
+//! that is kept warm: with the defaults some 1.4 TiB, of the 128 TiB that a process of 64 bits usually has. Reserving takes no
+//! memory. Where less is to be had (a small address space, a limit on it), there are fewer of both, and calls wait for slots.
 
 use crate::config::Limits;
 
@@ -16,6 +16,8 @@ pub struct Capacity {
     pub engine_slots: u32,
     /// Tool calls that run at once.
     pub tool_slots: u32,
+    /// Memories that are kept warm beside theirs.
+    pub warm_memories: u32,
     /// Address space that is set aside for their memories, bytes, about.
     pub reserved_bytes: u64,
     /// Whether the kernel tells which pages a call touched (`PAGEMAP_SCAN`, Linux 6.7): without it, a fresh instance takes about
@@ -29,21 +31,33 @@ impl Capacity {
         Self {
             engine_slots: limits.engine_slots,
             tool_slots: limits.tool_slots,
-            reserved_bytes: reserved(limits.engine_slots, limits.tool_slots, memories),
+            warm_memories: limits.warm_memories,
+            reserved_bytes: 0,
             pagemap_scan,
         }
+        .reserving(memories)
     }
 
-    /// Half of it, at least one slot of each kind; none where that is what it is.
+    fn reserving(mut self, memories: u32) -> Self {
+        let slots = u64::from(self.engine_slots).saturating_add(u64::from(self.tool_slots));
+        self.reserved_bytes = slots
+            .saturating_mul(u64::from(memories))
+            .saturating_add(u64::from(self.warm_memories))
+            .saturating_mul(MEMORY_RESERVATION);
+        self
+    }
+
+    /// Half of the memories that are kept warm; where there are none left, half of the slots, at least one of each kind. None
+    /// where that is what it is.
     fn halved(self, memories: u32) -> Option<Self> {
-        let (engine_slots, tool_slots) =
-            ((self.engine_slots / 2).max(1), (self.tool_slots / 2).max(1));
-        let smaller = Self {
-            engine_slots,
-            tool_slots,
-            reserved_bytes: reserved(engine_slots, tool_slots, memories),
-            ..self
-        };
+        let mut smaller = self;
+        if self.warm_memories > 0 {
+            smaller.warm_memories = self.warm_memories / 2;
+        } else {
+            smaller.engine_slots = (self.engine_slots / 2).max(1);
+            smaller.tool_slots = (self.tool_slots / 2).max(1);
+        }
+        let smaller = smaller.reserving(memories);
         (smaller != self).then_some(smaller)
     }
 
@@ -64,13 +78,6 @@ impl Capacity {
             }
         }
     }
-}
-
-fn reserved(engine_slots: u32, tool_slots: u32, memories: u32) -> u64 {
-    let slots = u64::from(engine_slots).saturating_add(u64::from(tool_slots));
-    slots
-        .saturating_mul(u64::from(memories))
-        .saturating_mul(MEMORY_RESERVATION)
 }
 
 #[cfg(test)]
@@ -96,11 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn where_it_does_not_fit_there_are_fewer_slots_of_both_kinds() {
+    fn where_it_does_not_fit_less_is_kept_warm_and_then_there_are_fewer_slots() {
         let (_, capacity) = asked().fit(2, machine(asked().reserved_bytes - 1)).unwrap();
-        assert_eq!((capacity.engine_slots, capacity.tool_slots), (8, 16));
+        let counts = |capacity: Capacity| {
+            let Capacity {
+                engine_slots,
+                tool_slots,
+                warm_memories,
+                ..
+            } = capacity;
+            (engine_slots, tool_slots, warm_memories)
+        };
+        assert_eq!(counts(capacity), (16, 32, 128));
+        let slots_alone = 2 * 48 * MEMORY_RESERVATION;
+        let (_, capacity) = asked().fit(2, machine(slots_alone)).unwrap();
+        assert_eq!(counts(capacity), (16, 32, 0));
+        let (_, capacity) = asked().fit(2, machine(slots_alone - 1)).unwrap();
+        assert_eq!(counts(capacity), (8, 16, 0));
         let (_, capacity) = asked().fit(2, machine(4 * MEMORY_RESERVATION)).unwrap();
-        assert_eq!((capacity.engine_slots, capacity.tool_slots), (1, 1));
+        assert_eq!(counts(capacity), (1, 1, 0));
     }
 
     #[test]
@@ -113,9 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_reserve_less_than_a_hundredth_of_the_usual_address_space() {
+    fn the_defaults_reserve_less_than_a_fiftieth_of_the_usual_address_space() {
         assert!(
-            asked().reserved_bytes < (128 << 40) / 100,
+            asked().reserved_bytes < (128 << 40) / 50,
             "{}",
             asked().reserved_bytes
         );

@@ -126,3 +126,17 @@ fn ending(status: ExitStatus, last_words: &[u8]) -> String {
         format!("{status}: {}", super::log::cut(&words, 300))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_bound_and_the_rest_of_it_is_taken_from_the_writer() {
+        let (mut from, rest) = (&b"12345"[..], &b"6789"[..]);
+        assert_eq!(read(&mut from, 5).await, b"12345");
+        let mut longer = tokio::io::AsyncReadExt::chain(&b"12345"[..], rest);
+        assert_eq!(read(&mut longer, 5).await, b"12345");
+        assert!(longer.get_ref().1.is_empty(), "nobody waits to write more");
+    }
+}

@@ -8,6 +8,7 @@
 use super::capabilities::BlobBudget;
 use super::http::HttpMeter;
 use super::log::CallLog;
+use super::meter::CpuMeter;
 use super::recorder::Tape;
 use super::session::Session;
 use super::stop::Stop;
@@ -57,6 +58,8 @@ pub(super) struct Scope {
     pub(super) log: CallLog,
     /// Told of all the call is told.
     pub(super) tape: Tape,
+    /// Its processor time; none where nobody measures it.
+    pub(super) cpu: Option<CpuMeter>,
     /// What its blobs take.
     pub(super) blobs: BlobBudget,
     /// Names the call: the same for every attempt.
@@ -92,6 +95,7 @@ impl Scope {
             http,
             log,
             tape,
+            cpu: None,
             blobs: BlobBudget::default(),
             id,
             host_calls: 0,
@@ -112,14 +116,15 @@ impl Scope {
 
     /// Count a host call and answer it.
     pub(super) async fn call<C: HostCall>(&mut self, call: C) -> wasmtime::Result<C::Answer> {
-        self.host_calls = self.host_calls.saturating_add(u32::from(C::COUNTED));
-        if self.host_calls > self.limits().host_calls {
-            self.host_calls = self.limits().host_calls;
-            return Err(Stop::over(&self.limits, LimitName::HostCalls).into());
-        }
         tracing::trace!(call = C::NAME, "host call");
         let request = self.tape.request(&call);
-        let answer = call.answer(self).await;
+        self.host_calls = self.host_calls.saturating_add(u32::from(C::COUNTED));
+        let answer = if self.host_calls > self.limits().host_calls {
+            self.host_calls = self.limits().host_calls;
+            Err(Stop::over(&self.limits, LimitName::HostCalls))
+        } else {
+            call.answer(self).await
+        };
         self.tape.answer(C::NAME, request, &answer);
         Ok(answer?)
     }

@@ -10,6 +10,7 @@ use super::capacity::Capacity;
 use super::compile::ComponentKind;
 use super::component::{EngineComponent, SkillComponent};
 use super::dispatcher::Scope;
+use super::offers::Offer;
 use super::runtime::{self, HostError};
 use super::schema::{self, Schema};
 use super::session::Session;
@@ -340,10 +341,10 @@ impl ComponentHost {
     /// work, a few at a time, but for what is done sooner than handed over.
     pub(super) async fn check_arguments(
         &self,
-        schema: &str,
+        offer: &Offer,
         arguments: &str,
     ) -> Result<(), ToolError> {
-        let digest = Digest::of(schema.as_bytes());
+        let digest = offer.schema_digest();
         if let Some(compiled) = self.0.schemas.get(&digest)
             && compiled.is_quick(arguments)
         {
@@ -352,7 +353,7 @@ impl ComponentHost {
                 .map_err(ToolError::InvalidArguments);
         }
         let broken = || ToolError::Failed("the arguments could not be checked".to_owned());
-        let (schema, arguments) = (schema.to_owned(), arguments.to_owned());
+        let (schema, arguments) = (offer.tool.input_schema.clone(), arguments.to_owned());
         let permit = Arc::clone(&self.0.checks)
             .acquire_owned()
             .await
@@ -389,12 +390,14 @@ fn tell(limits: &Limits, capacity: Capacity) {
     let Capacity {
         engine_slots,
         tool_slots,
+        warm_memories,
         reserved_bytes,
         pagemap_scan,
     } = capacity;
     tracing::info!(
         engine_slots,
         tool_slots,
+        warm_memories,
         reserved_bytes,
         pagemap_scan,
         "the WebAssembly host is ready"
@@ -406,6 +409,12 @@ fn tell(limits: &Limits, capacity: Capacity) {
             asked.engine_slots = limits.engine_slots,
             asked.tool_slots = limits.tool_slots,
             "this machine gives less address space than limits.engine_slots and limits.tool_slots ask for; fewer calls run at once"
+        );
+    } else if warm_memories != limits.warm_memories {
+        tracing::warn!(
+            warm_memories,
+            asked.warm_memories = limits.warm_memories,
+            "this machine gives less address space than limits.warm_memories asks for; calls of many different components begin slower"
         );
     }
     if !pagemap_scan {

@@ -73,3 +73,71 @@ pub trait Lookups: Send + Sync {
         lines: u32,
     ) -> Result<Option<String>, LookupError>;
 }
+
+/// Nothing is stored and nobody can be asked: for components that are described, tried or measured by themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLookups;
+
+impl NoLookups {
+    fn unavailable<T>() -> Result<T, LookupError> {
+        Err(LookupError::Unavailable(
+            "there is no control plane here".to_owned(),
+        ))
+    }
+}
+
+#[async_trait]
+impl Lookups for NoLookups {
+    async fn kv_get(
+        &self,
+        _: &KvOwner,
+        _: KvScope,
+        _: &str,
+    ) -> Result<Option<KvEntry>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_set(
+        &self,
+        _: &KvOwner,
+        _: &str,
+        _: Vec<u8>,
+        _: Option<u64>,
+        _: &str,
+    ) -> Result<Result<u64, KvError>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_delete(
+        &self,
+        _: &KvOwner,
+        _: &str,
+        _: &str,
+    ) -> Result<Result<(), KvError>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn kv_list(
+        &self,
+        _: &KvOwner,
+        _: KvScope,
+        _: &str,
+        _: Option<&str>,
+        _: u32,
+    ) -> Result<KvPage, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn memory_search(&self, _: &str, _: u32) -> Result<Vec<MemoryHit>, LookupError> {
+        Self::unavailable()
+    }
+
+    async fn memory_read(
+        &self,
+        _: &DocumentPath,
+        _: u32,
+        _: u32,
+    ) -> Result<Option<String>, LookupError> {
+        Self::unavailable()
+    }
+}

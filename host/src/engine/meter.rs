@@ -1,7 +1,8 @@
 //! Processor time of one call.
 //!
 //! A call runs while its future is polled and never else, so its processor time is the time spent
-//! inside those polls. Nested calls are tasks of their own and count for themselves.
+//! inside those polls. A tool's call counts for itself, also where it is polled inside its engine's
+//! ([`CpuMeter::except`]).
 
 use super::stop::Stop;
 use crate::domain::LimitExceeded;
@@ -56,6 +57,14 @@ impl CpuMeter {
         }
     }
 
+    /// Leave the polls of `future` out, which is polled inside what is measured: it counts for itself.
+    pub(super) fn except<F: Future + Unpin>(&self, future: F) -> Excepted<F> {
+        Excepted {
+            meter: self.clone(),
+            future,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Spent> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +99,29 @@ impl<F: Future> Future for Measured<F> {
     }
 }
 
+/// A future whose polls a [`CpuMeter`] does not count.
+pub(super) struct Excepted<F> {
+    meter: CpuMeter,
+    future: F,
+}
+
+impl<F: Future + Unpin> Future for Excepted<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let measured = {
+            let mut spent = self.meter.lock();
+            spent.before = spent.total();
+            spent.since.take().is_some()
+        };
+        let polled = Pin::new(&mut self.future).poll(context);
+        if measured {
+            self.meter.lock().since = Some(Instant::now());
+        }
+        polled
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +149,26 @@ mod tests {
         );
         drop(future);
         assert_eq!(polls, 1);
+    }
+
+    #[test]
+    fn what_is_excepted_counts_for_itself() {
+        let meter = CpuMeter::new(LimitExceeded {
+            limit: LimitName::TurnCpuMs,
+            value: 1_000,
+        });
+        let inner = std::future::poll_fn(|_| {
+            // What the outer one would be charged by now.
+            assert!(meter.lock().since.is_none());
+            Poll::Ready(())
+        });
+        let outer = async {
+            meter.except(inner).await;
+            assert!(meter.lock().since.is_some());
+        };
+        let mut outer = Box::pin(meter.measure(outer));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(outer.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+        assert!(meter.lock().since.is_none());
     }
 }

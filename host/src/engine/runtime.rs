@@ -142,7 +142,12 @@ fn pool(limits: &Limits, capacity: Capacity) -> Result<PoolingAllocationConfig, 
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(limits.core_instances))
-        .total_memories(slots.saturating_mul(limits.memories))
+        .total_memories(
+            slots
+                .saturating_mul(limits.memories)
+                .saturating_add(capacity.warm_memories),
+        )
+        .max_unused_warm_slots(limits.warm_memories)
         .total_tables(slots.saturating_mul(limits.tables))
         .total_stacks(slots)
         .max_core_instances_per_component(limits.core_instances)

@@ -4,19 +4,16 @@ use super::host::ComponentHost;
 use super::http::secret_values;
 use super::kv_overlay::KvOverlay;
 use super::log::LogBudget;
+use super::lookups::{Lookups, NoLookups};
 use super::models::{Credential, Spent, TurnModel};
+use super::offers::Offers;
 use super::recorder::Sources;
 use super::stop::Stop;
 use super::turn::{Overlay, TurnInput, TurnSkill};
-use super::{LookupError, Lookups};
 use crate::config::Limits;
 use crate::domain::Reply;
-use crate::domain::{
-    Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope, MemoryHit,
-    MessageId, Receipt, Section, TurnMode,
-};
+use crate::domain::{Digest, DocumentPath, HistoryMessage, MessageId, Receipt, Section, TurnMode};
 use crate::egress::{Egress, Redactor};
-use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,6 +34,8 @@ pub(super) struct Session {
     pub(super) history: Vec<HistoryMessage>,
     pub(super) input: HistoryMessage,
     pub(super) skills: Vec<TurnSkill>,
+    /// What they offer, taken from them.
+    pub(super) offers: Offers,
     pub(super) models: Vec<TurnModel>,
     /// Takes the secrets of this turn out of texts.
     pub(super) redactor: Redactor,
@@ -83,7 +82,7 @@ impl Session {
         host: ComponentHost,
         limits: Arc<Limits>,
         engine: Digest,
-        input: TurnInput,
+        mut input: TurnInput,
     ) -> (Self, BTreeMap<String, String>) {
         let secrets = input
             .models
@@ -108,6 +107,7 @@ impl Session {
             prompt: input.prompt,
             history: input.history,
             input: input.input,
+            offers: Offers::of(&mut input.skills),
             skills: input.skills,
             models: input.models,
             memory_note: input.memory_note,
@@ -149,6 +149,7 @@ impl Session {
                 at: None,
             },
             skills: Vec::new(),
+            offers: Offers::default(),
             models: Vec::new(),
             redactor: Redactor::default(),
             engine: Digest::of(&[]),
@@ -219,72 +220,5 @@ impl Session {
             memory: std::mem::take(&mut changes.memory),
             kv,
         }
-    }
-}
-
-/// Answers nothing: a component that is described has no capability.
-pub(super) struct NoLookups;
-
-impl NoLookups {
-    fn unavailable<T>() -> Result<T, LookupError> {
-        Err(LookupError::Unavailable(
-            "a component is described without any capability".to_owned(),
-        ))
-    }
-}
-
-#[async_trait]
-impl Lookups for NoLookups {
-    async fn kv_get(
-        &self,
-        _: &KvOwner,
-        _: KvScope,
-        _: &str,
-    ) -> Result<Option<KvEntry>, LookupError> {
-        Self::unavailable()
-    }
-
-    async fn kv_set(
-        &self,
-        _: &KvOwner,
-        _: &str,
-        _: Vec<u8>,
-        _: Option<u64>,
-        _: &str,
-    ) -> Result<Result<u64, KvError>, LookupError> {
-        Self::unavailable()
-    }
-
-    async fn kv_delete(
-        &self,
-        _: &KvOwner,
-        _: &str,
-        _: &str,
-    ) -> Result<Result<(), KvError>, LookupError> {
-        Self::unavailable()
-    }
-
-    async fn kv_list(
-        &self,
-        _: &KvOwner,
-        _: KvScope,
-        _: &str,
-        _: Option<&str>,
-        _: u32,
-    ) -> Result<KvPage, LookupError> {
-        Self::unavailable()
-    }
-
-    async fn memory_search(&self, _: &str, _: u32) -> Result<Vec<MemoryHit>, LookupError> {
-        Self::unavailable()
-    }
-
-    async fn memory_read(
-        &self,
-        _: &DocumentPath,
-        _: u32,
-        _: u32,
-    ) -> Result<Option<String>, LookupError> {
-        Self::unavailable()
     }
 }

@@ -5,59 +5,25 @@ use super::capabilities::ToolCall;
 use super::dispatcher::Scope;
 use super::host::ComponentHost;
 use super::log::cut;
+use super::offers::NAME_BYTES;
 use super::redacted;
+use super::running::{Here, Running};
 use super::session::Session;
 use super::size;
 use super::stop::Stop;
-use super::turn::TurnSkill;
 use crate::config::Limits;
 use crate::domain::{
-    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, SkillTool,
-    Tool, ToolError, ToolName, ToolOutput, ToolRequest, ToolResult,
+    Digest, Invocation, KvOwner, LimitExceeded, LimitName, MessageId, ReceiptOutcome, ToolError,
+    ToolName, ToolOutput, ToolRequest, ToolResult,
 };
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
-use tokio::task::JoinHandle;
 use tracing::Instrument as _;
-
-/// The longest name that every model vendor accepts.
-const NAME_BYTES: usize = 64;
 
 /// The id of a request, bytes; model vendors use some 40.
 const ID_BYTES: usize = 256;
 
-type Outcome = Result<ToolOutput, ToolError>;
-
-/// A tool of the turn.
-#[derive(Clone, Copy)]
-pub(super) struct Offer<'a> {
-    index: usize,
-    pub(super) tool: &'a Tool,
-}
-
-/// The tools of the turn under their full names, in the order of the skills. A name that is too
-/// long, or the same as an earlier one, is not offered.
-pub(super) fn offered(skills: &[TurnSkill]) -> Vec<(String, Offer<'_>)> {
-    let mut names = BTreeSet::new();
-    let mut offers = Vec::new();
-    for (index, skill) in skills.iter().enumerate() {
-        for tool in &skill.tools {
-            let name = full_name(skill, tool);
-            if name.len() <= NAME_BYTES && names.insert(name.clone()) {
-                offers.push((name, Offer { index, tool }));
-            }
-        }
-    }
-    offers
-}
-
-fn full_name(skill: &TurnSkill, tool: &Tool) -> String {
-    SkillTool {
-        skill: skill.name.clone(),
-        tool: tool.clone(),
-    }
-    .full_name()
-}
+pub(super) type Outcome = Result<ToolOutput, ToolError>;
 
 /// Run a batch in parallel, as far as there are slots; outcomes in the order of the requests.
 ///
@@ -75,6 +41,7 @@ pub(super) async fn run_batch(
         return Err(Stop::Misuse("no tool can be called here".to_owned()));
     };
     let mut ids = HashSet::new();
+    let alone = requests.len() == 1;
     let mut running = Vec::with_capacity(requests.len());
     for (place, request) in requests.into_iter().enumerate() {
         let prepared = match &round {
@@ -100,30 +67,27 @@ pub(super) async fn run_batch(
         };
         let call = prepared.map(|call| {
             let span = call::span!("tool", tool = %call.tool);
-            let run = run_tool(host.clone(), Arc::clone(session), call);
-            session.tools.spawn(run.instrument(span))
+            let run = run_tool(host.clone(), Arc::clone(session), call).instrument(span);
+            if alone {
+                Running::Here(Here::new(run, session.tools.clone()))
+            } else {
+                Running::Task(session.tools.spawn(run))
+            }
         });
         running.push((request.id, call));
     }
     let mut results = Vec::with_capacity(running.len());
     for (id, call) in running {
-        let outcome = finish(call).await;
+        let outcome = match call {
+            Ok(call) => call.end(scope.cpu.as_ref()).await,
+            Err(error) => Err(error),
+        };
         results.push(ToolResult { id, outcome });
     }
     if session.lost_lease() {
         return Err(Stop::LeaseLost);
     }
     Ok(results)
-}
-
-async fn finish(call: Result<JoinHandle<Outcome>, ToolError>) -> Outcome {
-    match call {
-        Ok(task) => task.await.unwrap_or_else(|_| {
-            let text = "the tool call broke off inside the host";
-            Err(ToolError::Failed(text.to_owned()))
-        }),
-        Err(error) => Err(error),
-    }
 }
 
 /// The number of this batch, while there are rounds left.
@@ -159,9 +123,12 @@ async fn prepare(
     key: String,
 ) -> Result<PreparedCall, ToolError> {
     let session = &scope.session;
-    let offers = offered(&session.skills);
-    let Some((_, offer)) = offers.iter().find(|(name, _)| *name == request.name) else {
-        let names: Vec<&str> = offers.iter().map(|(name, _)| name.as_str()).collect();
+    let Some(offer) = session.offers.get(&request.name) else {
+        let names: Vec<&str> = session
+            .offers
+            .iter()
+            .map(|offer| offer.name.as_str())
+            .collect();
         return Err(ToolError::InvalidArguments(format!(
             "there is no tool {:?}; the tools are: {}",
             cut(&request.name, NAME_BYTES),
@@ -176,10 +143,9 @@ async fn prepare(
             "the arguments have {size} bytes, more than {limit} (tool_argument_bytes)"
         )));
     }
-    host.check_arguments(&offer.tool.input_schema, &request.arguments)
-        .await?;
+    host.check_arguments(offer, &request.arguments).await?;
     Ok(PreparedCall {
-        skill: offer.index,
+        skill: offer.skill,
         tool: offer.tool.name.clone(),
         arguments: request.arguments.clone(),
         key,

@@ -1,10 +1,16 @@
 //! Credentials: the host adds them, and no guest sees one.
 
 use super::requests::{Reaching, granted, log, one, seen};
+use super::sources::{FixedClock, Memory, SeededRandom};
 use agent_factory::config::Limits;
 use agent_factory::domain::{HttpRules, ReceiptOutcome};
+use agent_factory::engine::Sources;
 use agent_factory_tests::web::{Received, Step, WebDouble, answer, chunked};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 const SECRET: &str = "s3cr\u{e9}t/+value?&=~\"1";
 
@@ -66,12 +72,11 @@ async fn the_host_adds_a_credential_and_the_guest_never_sees_it() {
     assert_eq!(seen["body"], "GET /v1/x?q=1&key=[redacted] HTTP/1.1");
 
     let fixture = with_credential(&server, json!({ "as": "basic", "user": "me" }), PLAIN).await;
-    one(&fixture, request).await;
+    fixture.one_beside_a_neighbour(request).await;
     assert_eq!(
         server.requests()[3].header("authorization"),
         Some("Basic bWU6czNjcmV0LXZhbHVlLTQ3MTE=")
     );
-    fixture.neighbour_is_well().await;
 }
 
 #[tokio::test]
@@ -105,11 +110,10 @@ async fn a_guest_that_sets_the_credentials_place_sends_nothing() {
     let fixture = with_credential(&server, json!({ "as": "query", "name": "key" }), PLAIN).await;
     let request = json!({ "authority": address, "path": "/v1?k%65y=mine" });
     assert_eq!(
-        one(&fixture, request).await.0["error"],
+        fixture.one_beside_a_neighbour(request).await.0["error"],
         "ErrorCode::HttpRequestDenied"
     );
     assert!(server.requests().is_empty());
-    fixture.neighbour_is_well().await;
 }
 
 #[tokio::test]
@@ -248,7 +252,13 @@ fn base64(bytes: &[u8], url: bool) -> String {
 async fn a_credential_that_comes_back_is_redacted_in_every_form_and_however_it_is_cut() {
     let server = WebDouble::start(echo).await;
     let way = json!({ "as": "header", "name": "x-api-key", "prefix": "" });
-    let fixture = with_credential(&server, way, SECRET).await;
+    let mut fixture = with_credential(&server, way, SECRET).await;
+    let memory = Arc::new(Memory::default());
+    fixture.fixture.sources = Some(Sources {
+        clock: Arc::new(FixedClock::at(Duration::from_secs(1_795_000_000))),
+        random: Arc::new(SeededRandom::default()),
+        recorder: memory.clone(),
+    });
     let address = server.address().to_string();
     let (whole, receipt) = one(
         &fixture,
@@ -271,15 +281,23 @@ async fn a_credential_that_comes_back_is_redacted_in_every_form_and_however_it_i
         let (seen, _) = one(&fixture, json!({ "authority": address, "path": path })).await;
         assert_eq!(seen["body"], whole["body"], "{path}");
     }
-    let (seen, _) = one(
-        &fixture,
-        json!({ "authority": address, "path": "/v1/headers" }),
-    )
-    .await;
+    let (seen, _) = fixture
+        .one_beside_a_neighbour(json!({ "authority": address, "path": "/v1/headers" }))
+        .await;
     let headers = seen["headers"].to_string();
     assert_eq!(headers.matches("[redacted]").count(), 11, "{headers}");
     assert!(!format!("{receipt:?}").contains("s3cr"));
-    fixture.neighbour_is_well().await;
+    // What is told to a recorder is what the guest saw.
+    let told = memory.all();
+    assert!(told.iter().any(|told| told.name == "wasi:http.body"));
+    for told in told {
+        let mut text = format!("{told:?}");
+        if let ("wasi:http.body", Ok(Value::String(piece))) = (told.name, &told.answer) {
+            let piece = STANDARD.decode(piece).unwrap();
+            text.push_str(&String::from_utf8_lossy(&piece));
+        }
+        assert!(!text.contains("s3cr"), "{text}");
+    }
 }
 
 #[tokio::test]

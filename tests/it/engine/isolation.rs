@@ -1,9 +1,9 @@
 //! One call does not hold up another, and ends when it is told to.
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, admitted, component_bytes};
 use agent_factory::config::Limits;
-use agent_factory::domain::ReceiptOutcome;
-use agent_factory::engine::TurnFailure;
+use agent_factory::domain::{LimitExceeded, LimitName, ReceiptOutcome};
+use agent_factory::engine::{ComponentKind, TurnFailure};
 
 #[tokio::test]
 async fn turns_go_on_while_one_spins_on_the_only_thread() {
@@ -34,6 +34,34 @@ async fn turns_go_on_while_one_spins_on_the_only_thread() {
 }
 
 #[tokio::test]
+async fn a_turn_that_is_out_of_time_takes_its_only_tool_with_it() {
+    let fixture = Fixture::new(Limits {
+        tool_cpu_ms: 600_000,
+        tool_ms: 600_000,
+        turn_ms: 300,
+        ..Limits::default()
+    })
+    .await;
+    let end = fixture.turn("tool hostile__spin {}").await;
+    let exceeded = LimitExceeded {
+        limit: LimitName::TurnMs,
+        value: 300,
+    };
+    assert_eq!(end.outcome, Err(TurnFailure::Exhausted(exceeded)));
+    let [engine, tool] = &end.receipts[..] else {
+        panic!("{:?}", end.receipts);
+    };
+    assert_eq!(engine.ended_by, Some(exceeded));
+    assert_eq!(tool.outcome, ReceiptOutcome::Cancelled);
+    assert!(
+        tool.cpu_us > engine.cpu_us,
+        "what the tool took is not the engine's: {} and {}",
+        tool.cpu_us,
+        engine.cpu_us
+    );
+}
+
+#[tokio::test]
 async fn a_cancelled_turn_takes_its_tools_with_it() {
     let fixture = Fixture::new(Limits {
         tool_cpu_ms: 600_000,
@@ -41,21 +69,26 @@ async fn a_cancelled_turn_takes_its_tools_with_it() {
         ..Limits::default()
     })
     .await;
-    let turn = fixture.turn("batch 3 hostile__spin");
-    let cancel = async {
-        // The first of these starts the tools; after that any moment will do.
-        for _ in 0..10 {
-            tokio::task::yield_now().await;
-        }
-        fixture.cancel.cancel();
-    };
-    let (end, ()) = tokio::join!(turn, cancel);
-    assert_eq!(end.outcome, Err(TurnFailure::Cancelled));
-    assert!(
-        end.receipts
-            .iter()
-            .all(|receipt| receipt.outcome == ReceiptOutcome::Cancelled)
-    );
+    // Several run as tasks; one alone runs where its engine waits for it.
+    for tools in [3, 1] {
+        let fixture = Fixture {
+            cancel: tokio_util::sync::CancellationToken::new(),
+            ..fixture.clone()
+        };
+        let text = format!("batch {tools} hostile__spin");
+        let turn = fixture.turn(&text);
+        let cancel = async {
+            while !fixture.host.taken().contains(&("tool_slots", tools)) {
+                tokio::task::yield_now().await;
+            }
+            fixture.cancel.cancel();
+        };
+        let (end, ()) = tokio::join!(turn, cancel);
+        assert_eq!(end.outcome, Err(TurnFailure::Cancelled));
+        let outcomes = end.receipts.iter().map(|receipt| receipt.outcome);
+        let cancelled = vec![ReceiptOutcome::Cancelled; tools as usize + 1];
+        assert_eq!(outcomes.collect::<Vec<_>>(), cancelled, "each left its own");
+    }
     let next = Fixture {
         cancel: tokio_util::sync::CancellationToken::new(),
         ..fixture
@@ -116,4 +149,32 @@ async fn a_dropped_turn_gives_its_slots_back() {
         fixture.reply("tool hostile__echo {}").await,
         "call-1: ok {}"
     );
+}
+
+#[tokio::test]
+async fn memories_of_components_that_ran_are_kept_as_many_as_configured_or_as_calls_had_at_once() {
+    let warm = async |most| {
+        let fixture = Fixture::new(Limits {
+            warm_memories: most,
+            ..Limits::default()
+        })
+        .await;
+        // An engine's and a skill's at once, and then another engine's.
+        fixture.reply("tool hostile__echo {}").await;
+        let mut bytes = component_bytes("hostile-engine");
+        bytes.extend([0, 2, 1, b'x']);
+        let other = admitted(bytes, ComponentKind::Engine);
+        let engine = fixture.host.load_engine(&other.artifact).await.unwrap();
+        let next = Fixture {
+            engine,
+            ..fixture.clone()
+        };
+        assert_eq!(next.reply("echo hi").await, "hi");
+        let taken = fixture.host.taken();
+        let of = |what: &str| taken.iter().find(|(one, _)| *one == what).unwrap().1;
+        assert_eq!(of("pool_memories"), 0, "none is in use");
+        of("pool_warm_memories")
+    };
+    assert_eq!(warm(0).await, 2);
+    assert_eq!(warm(3).await, 3);
 }

@@ -1,23 +1,34 @@
 //! All that a turn is told passes one recorder, clocks and random bytes included.
 
 use super::fixture::Fixture;
+use super::requests::{one, reaching};
 use super::sources::{FixedClock, Memory, SeededRandom};
 use agent_factory::config::Limits;
 use agent_factory::engine::{Grants, Sources, Told};
+use agent_factory_tests::web::WebDouble;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Fixed sources, and who is told.
+fn sources() -> (Sources, Arc<Memory>) {
+    let memory = Arc::new(Memory::default());
+    let sources = Sources {
+        clock: Arc::new(FixedClock::at(Duration::from_secs(1_795_000_000))),
+        random: Arc::new(SeededRandom::default()),
+        recorder: memory.clone(),
+    };
+    (sources, memory)
+}
 
 /// All that a turn was told, and its reply.
 async fn recorded(text: &str) -> (Vec<Told>, String) {
     let mut fixture = Fixture::new(Limits::default()).await;
     fixture.grants = Grants::all();
-    let memory = Arc::new(Memory::default());
-    fixture.sources = Some(Sources {
-        clock: Arc::new(FixedClock::at(Duration::from_secs(1_795_000_000))),
-        random: Arc::new(SeededRandom::default()),
-        recorder: memory.clone(),
-    });
+    let (sources, memory) = sources();
+    fixture.sources = Some(sources);
     let reply = fixture.reply(text).await;
     (memory.all(), reply)
 }
@@ -117,4 +128,57 @@ async fn what_ends_a_call_is_told_with_its_reason() {
         last.answer.as_ref().unwrap_err().ends_with("(blob_bytes)"),
         "{last:?}"
     );
+}
+
+#[tokio::test]
+async fn a_call_beyond_the_most_is_told_like_any_other() {
+    let mut fixture = Fixture::new(Limits {
+        host_calls: 3,
+        ..Limits::default()
+    })
+    .await;
+    fixture.grants = Grants::all();
+    let (sources, memory) = sources();
+    fixture.sources = Some(sources);
+    // The turn may fail: the engine has as few.
+    drop(fixture.turn("tool hostile__read_sources {}").await);
+    let told = memory.all();
+    let refused: Vec<_> = told
+        .iter()
+        .filter_map(|told| told.answer.as_ref().err())
+        .collect();
+    let all = refused.iter().all(|text| text.ends_with("(host_calls)"));
+    assert!(all && !refused.is_empty(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_request_is_told_as_the_guest_gets_it() {
+    let server = WebDouble::friendly().await;
+    let mut reaching = reaching(Limits::default(), &server).await;
+    let (sources, memory) = sources();
+    reaching.fixture.sources = Some(sources);
+    let address = server.address().to_string();
+    let (seen, _) = one(&reaching, json!({ "authority": address, "path": "/v1/x" })).await;
+    assert_eq!(seen["body"], "GET /v1/x HTTP/1.1");
+    let told = memory.all();
+    let http: Vec<_> = told
+        .iter()
+        .filter(|told| told.name.starts_with("wasi:http."))
+        .map(|told| (told.name, &told.request, told.answer.as_ref().unwrap()))
+        .collect();
+    let (first, number) = (http[0], json!(1));
+    assert_eq!((first.0, first.2), ("wasi:http.handle", &json!("sent")));
+    let (name, request, head) = http[1];
+    assert_eq!((name, request), ("wasi:http.response", &number));
+    assert_eq!(head["status"], 200);
+    let pieces: String = http[2..]
+        .iter()
+        .map(|(name, request, piece)| {
+            assert_eq!((*name, *request), ("wasi:http.body", &number));
+            let bytes = STANDARD.decode(piece.as_str().unwrap_or_default());
+            String::from_utf8(bytes.unwrap()).unwrap()
+        })
+        .collect();
+    assert_eq!(pieces, "GET /v1/x HTTP/1.1");
+    assert_eq!(http.last().unwrap().2, &Value::Null, "the end is told, too");
 }

@@ -6,7 +6,7 @@
 
 use crate::egress::Patience;
 use crate::engine::dispatcher::{HostCall, Scope};
-use crate::engine::http::{self as requests, Asked, Refusal, Sending, prepare};
+use crate::engine::http::{self as requests, Asked, Refusal, Sending, Telling, prepare};
 use crate::engine::state::CallState;
 use crate::engine::stop::Stop;
 use serde::{Serialize, Serializer};
@@ -97,7 +97,7 @@ impl Serialize for Handle {
 /// An answer that comes later, or why none does.
 struct Begun(HostFutureIncomingResponse);
 
-/// Whether the request was sent. Its answer is streamed past the dispatcher.
+/// Whether the request was sent. Of its answer is told as it comes ([`Telling`]).
 impl Serialize for Begun {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
         to.serialize_str(match &self.0 {
@@ -116,6 +116,7 @@ impl HostCall for Handle {
     async fn answer(self, scope: &mut Scope) -> Result<Self::Answer, Stop> {
         let meter = scope.http.clone();
         meter.call()?;
+        let telling = Telling::new(scope.tape.clone(), meter.usage().calls);
         meter.request(self.asked.bytes())?;
         let what = format!(
             "{} of host {}, path {}",
@@ -144,6 +145,7 @@ impl HostCall for Handle {
             meter,
             redactor: redactor.clone(),
             log: scope.log.clone(),
+            telling,
         };
         let body = self.body;
         let answer = wasmtime_wasi::runtime::spawn(async move {

@@ -244,9 +244,9 @@ impl HostTurn for CallState {
 
     async fn tools(&mut self, _: Turn) -> wasmtime::Result<Vec<types::Tool>> {
         let ask = |scope: &Scope| {
-            let offered = tools::offered(&scope.session.skills).into_iter();
-            Ok(offered
-                .map(|(name, offer)| (name, offer.tool.clone()))
+            let offers = scope.session.offers.iter();
+            Ok(offers
+                .map(|offer| (offer.name.clone(), offer.tool.clone()))
                 .collect::<Vec<_>>())
         };
         let tools = self.scope.call(Ask::new("tools", ask)).await?;

@@ -2,6 +2,7 @@
 
 use super::meter::HttpMeter;
 use super::request::{Refusal, Wanted, secret_inside};
+use super::telling::Telling;
 use crate::egress::{
     Answer, Egress, EgressError, Outgoing, Patience, RedactedStream, Redactor, Refused,
 };
@@ -22,10 +23,22 @@ pub(in crate::engine) struct Sending {
     pub(in crate::engine) meter: HttpMeter,
     pub(in crate::engine) redactor: Redactor,
     pub(in crate::engine) log: CallLog,
+    pub(in crate::engine) telling: Telling,
 }
 
 /// Take the body from the guest, send the request, and give its answer's head.
 pub(in crate::engine) async fn send(
+    wanted: Wanted,
+    body: Option<WasiBody>,
+    sending: Sending,
+) -> Result<http::Response<WasiBody>, Error> {
+    let telling = sending.telling.clone();
+    let answer = send_untold(wanted, body, sending).await;
+    telling.head(&answer);
+    answer
+}
+
+async fn send_untold(
     wanted: Wanted,
     body: Option<WasiBody>,
     sending: Sending,
@@ -123,7 +136,7 @@ fn told(answer: Answer, sending: Sending) -> Result<http::Response<WasiBody>, Er
         .map(|(name, value)| name.as_str().len().saturating_add(value.len()))
         .fold(0, usize::saturating_add);
     sending.meter.response(bytes).map_err(spent)?;
-    if let Some(coding) = coded(headers) {
+    if let Some(coding) = coded(headers, &sending.redactor) {
         sending.log.line(
             "warn",
             &format!(
@@ -139,14 +152,19 @@ fn told(answer: Answer, sending: Sending) -> Result<http::Response<WasiBody>, Er
     Ok(response.map(|()| body(answer, sending)))
 }
 
-/// The first coding of a body that is not looked through.
-fn coded(headers: &HeaderMap) -> Option<String> {
+/// The first coding of a body that is not looked through. Where its header repeats a secret, that is looked for before
+/// anything is cut.
+fn coded(headers: &HeaderMap, redactor: &Redactor) -> Option<String> {
     let codings = |name, plain: &'static str| {
         let values = headers.get_all(name).into_iter();
+        let values = values.map(|value| redactor.redact_bytes(value.as_bytes()));
         values
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-            .map(|coding| String::from_utf8_lossy(coding).trim().to_ascii_lowercase())
-            .find(move |coding| !coding.is_empty() && coding != plain)
+            .flat_map(|value| {
+                let codings = value.split(|byte| *byte == b',').map(<[u8]>::to_vec);
+                codings.collect::<Vec<_>>()
+            })
+            .map(|coding| String::from_utf8_lossy(&coding).trim().to_ascii_lowercase())
+            .find(|coding| !coding.is_empty() && coding != plain)
     };
     let coding =
         codings(CONTENT_ENCODING, "identity").or_else(|| codings(TRANSFER_ENCODING, "chunked"));
@@ -193,8 +211,9 @@ fn body(answer: Answer, sending: Sending) -> WasiBody {
 
 fn pieces(reading: Reading) -> impl Stream<Item = Result<Frame<Bytes>, Error>> + Send {
     stream::unfold(reading, |mut reading| async move {
-        let piece = reading.next().await.transpose()?;
-        Some((piece.map(Frame::data), reading))
+        let piece = reading.next().await;
+        reading.sending.telling.piece(&piece);
+        Some((piece.transpose()?.map(Frame::data), reading))
     })
 }
 
@@ -256,11 +275,19 @@ mod tests {
             ("content-type", "gzip", None),
         ] {
             assert_eq!(
-                coded(&headers(&[(name, value)])).as_deref(),
+                coded(&headers(&[(name, value)]), &Redactor::default()).as_deref(),
                 coding,
                 "{name}: {value}"
             );
         }
+    }
+
+    #[test]
+    fn a_coding_that_repeats_a_secret_is_not_told() {
+        const SECRET: &str = "Another-Secret-of-more-than-32-characters";
+        let echo = headers(&[("content-encoding", SECRET)]);
+        let told = coded(&echo, &Redactor::new([SECRET]));
+        assert_eq!(told.as_deref(), Some("[redacted]"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::engine::session::NoLookups;
+use crate::engine::lookups::NoLookups;
 
 fn written(value: &[u8]) -> Written {
     let value = Some(value.to_vec());

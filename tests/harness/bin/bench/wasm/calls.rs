@@ -4,15 +4,13 @@ use super::jobs::{Job, Resident, signer};
 use super::{Case, Measured, THREADS};
 use agent_factory::config::{self, Limits};
 use agent_factory::domain::{
-    Content, Digest, DocumentPath, HistoryMessage, KvEntry, KvError, KvOwner, KvPage, KvScope,
-    LimitSet, MemoryHit, MessageId, Role, ToolRequest, TurnMode,
+    Content, Digest, HistoryMessage, LimitSet, MessageId, Role, ToolRequest, TurnMode,
 };
 use agent_factory::egress::{Egress, Lookup, SystemLookup};
 use agent_factory::engine::{
-    ComponentHost, Grants, LookupError, Lookups, SkillComponent, ToolSession, TurnInput, TurnSkill,
+    ComponentHost, Grants, Lookups, NoLookups, SkillComponent, ToolSession, TurnInput, TurnSkill,
 };
 use anyhow::{Context as _, bail};
-use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -83,7 +81,7 @@ async fn ready(job: &Job, components: &[Resident]) -> anyhow::Result<Ready> {
         skills,
         job: job.clone(),
         limits,
-        lookups: Arc::new(Nothing),
+        lookups: Arc::new(NoLookups),
     })
 }
 
@@ -174,70 +172,5 @@ impl Ready {
             lookups: Arc::clone(&self.lookups),
             cancel: CancellationToken::new(),
         }))
-    }
-}
-
-/// No job asks for anything.
-struct Nothing;
-
-impl Nothing {
-    fn asked<T>() -> Result<T, LookupError> {
-        Err(LookupError::Unavailable("nothing is stored".to_owned()))
-    }
-}
-
-#[async_trait]
-impl Lookups for Nothing {
-    async fn kv_get(
-        &self,
-        _: &KvOwner,
-        _: KvScope,
-        _: &str,
-    ) -> Result<Option<KvEntry>, LookupError> {
-        Self::asked()
-    }
-
-    async fn kv_set(
-        &self,
-        _: &KvOwner,
-        _: &str,
-        _: Vec<u8>,
-        _: Option<u64>,
-        _: &str,
-    ) -> Result<Result<u64, KvError>, LookupError> {
-        Self::asked()
-    }
-
-    async fn kv_delete(
-        &self,
-        _: &KvOwner,
-        _: &str,
-        _: &str,
-    ) -> Result<Result<(), KvError>, LookupError> {
-        Self::asked()
-    }
-
-    async fn kv_list(
-        &self,
-        _: &KvOwner,
-        _: KvScope,
-        _: &str,
-        _: Option<&str>,
-        _: u32,
-    ) -> Result<KvPage, LookupError> {
-        Self::asked()
-    }
-
-    async fn memory_search(&self, _: &str, _: u32) -> Result<Vec<MemoryHit>, LookupError> {
-        Self::asked()
-    }
-
-    async fn memory_read(
-        &self,
-        _: &DocumentPath,
-        _: u32,
-        _: u32,
-    ) -> Result<Option<String>, LookupError> {
-        Self::asked()
     }
 }

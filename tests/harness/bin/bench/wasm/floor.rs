@@ -6,7 +6,8 @@ use super::jobs::{Job, Resident};
 use super::{Case, Measured, THREADS};
 use anyhow::bail;
 use std::time::Instant;
-use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, Linker, Resource, ResourceTable, ResourceType};
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
 };
@@ -22,6 +23,7 @@ mod bindings {
 }
 
 use bindings::SkillPurePre;
+use bindings::agent_factory::guest::blobs::Blob;
 use bindings::agent_factory::guest::tool_calls;
 use bindings::agent_factory::guest::types::Content;
 
@@ -79,8 +81,7 @@ pub(super) fn measure(job: &Job, components: &[Resident], case: Case) -> anyhow:
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         tool_calls::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-        // What is asked for and not used.
-        linker.define_unknown_imports_as_traps(&component)?;
+        unused(&mut linker, &engine, &component)?;
         ready.push(SkillPurePre::new(linker.instantiate_pre(&component)?)?);
     }
     let latency = one_after_another(&engine, &ready, job, case.calls, 0)?;
@@ -114,12 +115,41 @@ pub(super) fn measure(job: &Job, components: &[Resident], case: Case) -> anyhow:
     ))
 }
 
+/// The host's other interfaces, which a component imports and no job uses.
+fn unused(
+    linker: &mut Linker<State>,
+    engine: &Engine,
+    component: &Component,
+) -> anyhow::Result<()> {
+    for (name, import) in component.component_type().imports(engine) {
+        let ours = name.starts_with("agent-factory:guest/") && !name.contains("/tool-calls@");
+        let (true, ComponentItem::ComponentInstance(interface)) = (ours, import.ty) else {
+            continue;
+        };
+        let mut instance = linker.instance(name)?;
+        for (item, export) in interface.exports(engine) {
+            match export.ty {
+                ComponentItem::ComponentFunc(_) => {
+                    instance.func_new(item, |_, _, _, _| wasmtime::bail!("no job uses this"))?;
+                }
+                // There is one: what a tool answers with may hold it.
+                ComponentItem::Resource(_) => {
+                    instance.resource(item, ResourceType::host::<Blob>(), |_, _| Ok(()))?;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
 /// As the host sets its own up.
 fn engine() -> anyhow::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(48)
         .total_core_instances(48 * 64)
-        .total_memories(48 * 2)
+        .total_memories(48 * 2 + 256)
+        .max_unused_warm_slots(256)
         .total_tables(48 * 8)
         .total_stacks(48)
         .max_memory_size(64 << 20)
