@@ -185,6 +185,30 @@ const OPENERS: [&str; 9] = [
 
 #[test]
 fn nobody_opens_a_connection_but_those_whose_duty_it_is() {
+    let known: BTreeSet<String> = REACHES_OUT.map(str::to_owned).into();
+    let found = files_with(&OPENERS);
+    assert_eq!(found, known, "guests and tenants go out through egress");
+}
+
+/// How code asks a machine for the time of day.
+const CLOCKS: [&str; 6] = [
+    "SystemTime::now",
+    "UNIX_EPOCH",
+    "Utc::now",
+    "OffsetDateTime::now",
+    "Timestamp::now",
+    "Zoned::now",
+];
+
+/// What is due, over or too old follows the database's clock alone, and workers are told durations: one whose clock is
+/// hours off works like any other.
+#[test]
+fn nobody_asks_a_machine_for_the_time_of_day() {
+    assert_eq!(files_with(&CLOCKS), BTreeSet::new());
+}
+
+/// Files of the host that have one of these words outside their tests.
+fn files_with(words: &[&str]) -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../host/src");
     let mut found = BTreeSet::new();
     let mut folders = vec![source.clone()];
@@ -200,14 +224,13 @@ fn nobody_opens_a_connection_but_those_whose_duty_it_is() {
             let code = std::fs::read_to_string(&path).expect("source");
             // Tests may reach their own doubles.
             let code = code.split("#[cfg(test)]").next().unwrap_or_default();
-            let opens = OPENERS.iter().any(|opener| code.contains(opener));
-            if opens && !relative.ends_with("tests.rs") {
+            let named = words.iter().any(|word| code.contains(word));
+            if named && !relative.ends_with("tests.rs") {
                 found.insert(relative);
             }
         }
     }
-    let known: BTreeSet<String> = REACHES_OUT.map(str::to_owned).into();
-    assert_eq!(found, known, "guests and tenants go out through egress");
+    found
 }
 
 /// Collect, for each folder, the names after `crate::` in its code.

@@ -374,13 +374,19 @@ async fn lease(
         .collect();
     let rows = batch(&rows)?;
     let statement = tx.sql(sql::LEASE);
-    on_tx!(tx, |conn| sqlx::query(statement)
+    let written = on_tx!(tx, |conn| sqlx::query(statement)
         .bind(&rows)
         .bind(&request.worker_id)
         .bind(until)
         .bind(deadline)
         .execute(conn)
         .await
-        .map(drop))?;
+        .map(|done| done.rows_affected()))?;
+    if written != u64::try_from(leases.len()).unwrap_or(u64::MAX) {
+        // They are locked, so that none can be elsewhere; if one were, its worker would hold a lease that nobody knows of.
+        return Err(StoreError::Moved {
+            what: "conversation",
+        });
+    }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Receipts: what each invocation of a component cost and said. Kept for a while; what they came to is kept by day
 //! ([`super::usage`]).
 
+pub mod sql;
+
 use crate::domain::{
     AgentKey, Lease, MessageId, Receipt, ReceiptOutcome, SkillName, TenantId, Timestamp,
 };
-use crate::store::{Sql, StoreError, Tx, on_tx};
+use crate::store::{StoreError, Tx, on_tx};
 use crate::telemetry::{Pruned, Tally};
 use serde::Serialize;
 use std::fmt;
@@ -32,19 +34,6 @@ pub async fn store(
     at: Timestamp,
     receipts: &[Receipt],
 ) -> Result<u64, StoreError> {
-    // Differs by necessity: the functions of JSON, and that PostgreSQL counts from 1.
-    const SQL: Sql = Sql {
-        sqlite: "
-        INSERT INTO receipts (tenant_id, message_id, fence, ordinal, receipt, created_at, agent_key, skill, outcome)
-        SELECT $1, $2, $3, item.key, item.value ->> 'receipt', $4, $6, item.value ->> 'skill', item.value ->> 'outcome'
-        FROM json_each($5) AS item WHERE true
-        ON CONFLICT DO NOTHING",
-        postgres: "
-        INSERT INTO receipts (tenant_id, message_id, fence, ordinal, receipt, created_at, agent_key, skill, outcome)
-        SELECT $1, $2, $3, item.key - 1, item.value ->> 'receipt', $4, $6, item.value ->> 'skill', item.value ->> 'outcome'
-        FROM json_array_elements($5::json) WITH ORDINALITY AS item (value, key)
-        ON CONFLICT DO NOTHING",
-    };
     if receipts.is_empty() {
         return Ok(0);
     }
@@ -56,7 +45,7 @@ pub async fn store(
             receipt: json(receipt)?,
         });
     }
-    let (rows, statement) = (json(&rows)?, tx.sql(SQL));
+    let (rows, statement) = (json(&rows)?, tx.sql(sql::STORE));
     Ok(on_tx!(tx, |conn| {
         sqlx::query(statement)
             .bind(&lease.tenant_id)
@@ -179,29 +168,6 @@ struct ListedRow {
     place: ReceiptPlace,
 }
 
-/// $1 tenant, $2 to $5 the place before, $6 how many are looked at; $7 agent, $8 skill, $9 outcome, each '' for any; $10 how many.
-const OF_TENANT: &str = "
-    SELECT agent_key, receipt, created_at, fence, ordinal, message_id FROM (
-        SELECT * FROM receipts
-        WHERE tenant_id = $1 AND (created_at, message_id, fence, ordinal) < ($2, $3, $4, $5)
-        ORDER BY created_at DESC, message_id DESC, fence DESC, ordinal DESC LIMIT $6
-    ) AS looked_at
-    WHERE ($7 = '' OR agent_key = $7) AND ($8 = '' OR skill = $8) AND ($9 = '' OR outcome = $9)
-    ORDER BY created_at DESC, message_id DESC, fence DESC, ordinal DESC LIMIT $10";
-
-/// The last of those that are looked at. $1 tenant, $2 to $5 the place before, $6 how many are looked at before it.
-const LAST_LOOKED_AT: &str = "
-    SELECT created_at, fence, ordinal, message_id FROM receipts
-    WHERE tenant_id = $1 AND (created_at, message_id, fence, ordinal) < ($2, $3, $4, $5)
-    ORDER BY created_at DESC, message_id DESC, fence DESC, ordinal DESC LIMIT 1 OFFSET $6";
-
-/// $1 tenant, $2 message, $3 and $4 the place before; $5 agent, $6 skill, $7 outcome, each '' for any; $8 how many.
-const OF_MESSAGE: &str = "
-    SELECT agent_key, receipt, created_at, fence, ordinal, message_id FROM receipts
-    WHERE tenant_id = $1 AND message_id = $2 AND (fence, ordinal) < ($3, $4)
-        AND ($5 = '' OR agent_key = $5) AND ($6 = '' OR skill = $6) AND ($7 = '' OR outcome = $7)
-    ORDER BY fence DESC, ordinal DESC LIMIT $8";
-
 /// Receipts of a tenant, latest first, at most `limit`, those behind `after` where a place is named; and where to go on, where
 /// there may be more. Looks at no more than [`LOOKED_AT`] of them, so that a page can be short of its limit and not be the last.
 ///
@@ -221,7 +187,7 @@ pub async fn list(
     let outcome = filter.outcome.map_or("", ReceiptOutcome::word);
     let most = i64::from(limit).saturating_add(1);
     let rows: Vec<ListedRow> = match &filter.message_id {
-        Some(message_id) => on_tx!(tx, |conn| sqlx::query_as(OF_MESSAGE)
+        Some(message_id) => on_tx!(tx, |conn| sqlx::query_as(sql::OF_MESSAGE)
             .bind(tenant_id)
             .bind(message_id)
             .bind(after.fence)
@@ -232,7 +198,7 @@ pub async fn list(
             .bind(most)
             .fetch_all(conn)
             .await)?,
-        None => on_tx!(tx, |conn| sqlx::query_as(OF_TENANT)
+        None => on_tx!(tx, |conn| sqlx::query_as(sql::OF_TENANT)
             .bind(tenant_id)
             .bind(after.created_at)
             .bind(&after.message_id)
@@ -253,7 +219,7 @@ pub async fn list(
     let next = if more {
         listed.last().map(|last| last.place.clone())
     } else if filter.message_id.is_none() {
-        on_tx!(tx, |conn| sqlx::query_as(LAST_LOOKED_AT)
+        on_tx!(tx, |conn| sqlx::query_as(sql::LAST_LOOKED_AT)
             .bind(tenant_id)
             .bind(after.created_at)
             .bind(&after.message_id)
@@ -290,18 +256,8 @@ pub async fn forget(
     after: &str,
     most: u32,
 ) -> Result<Option<(TenantId, u64)>, StoreError> {
-    const TENANT: &str = "
-        SELECT t.tenant_id FROM tenants t
-        WHERE t.tenant_id > $1 AND EXISTS (
-            SELECT 1 FROM receipts r WHERE r.tenant_id = t.tenant_id AND r.created_at <= $2)
-        ORDER BY t.tenant_id LIMIT 1";
-    const FORGET: &str = "
-        DELETE FROM receipts WHERE (tenant_id, message_id, fence, ordinal) IN (
-            SELECT tenant_id, message_id, fence, ordinal FROM receipts
-            WHERE tenant_id = $1 AND created_at <= $2
-            ORDER BY created_at, message_id, fence, ordinal LIMIT $3)";
     let before = tx.now().await?.minus(kept);
-    let tenant: Option<TenantId> = on_tx!(tx, |conn| sqlx::query_scalar(TENANT)
+    let tenant: Option<TenantId> = on_tx!(tx, |conn| sqlx::query_scalar(sql::NEXT_TO_FORGET)
         .bind(after)
         .bind(before)
         .fetch_optional(conn)
@@ -309,7 +265,7 @@ pub async fn forget(
     let Some(tenant_id) = tenant else {
         return Ok(None);
     };
-    let forgotten = on_tx!(tx, |conn| sqlx::query(FORGET)
+    let forgotten = on_tx!(tx, |conn| sqlx::query(sql::FORGET)
         .bind(&tenant_id)
         .bind(before)
         .bind(i64::from(most))

@@ -35,6 +35,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A row that this transaction has locked was not where it should be when it was written. Nothing of it took effect.
+    #[error("a {what} that was locked was not found again; the same once more may find it")]
+    Moved {
+        /// Which kind of row.
+        what: &'static str,
+    },
     /// No id could be made.
     #[error(transparent)]
     NoRandomness(#[from] Arc<crate::clock::NoRandomness>),
@@ -70,7 +76,11 @@ impl StoreError {
                 | sqlx::Error::WorkerCrashed => true,
                 _ => false,
             },
-            Self::Uncertain(_) | Self::Open { .. } | Self::Closed | Self::NoRandomness(_) => true,
+            Self::Uncertain(_)
+            | Self::Open { .. }
+            | Self::Closed
+            | Self::Moved { .. }
+            | Self::NoRandomness(_) => true,
             Self::Corrupt { .. } => false,
         }
     }

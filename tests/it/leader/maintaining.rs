@@ -156,6 +156,30 @@ store_cases! {
         assert_eq!(queue.test.number("SELECT count(*) FROM finished_messages").await, 0);
     }
 
+    async fn receipts_of_all_tenants_are_forgotten_after_the_bound_and_what_they_came_to_stays(test) {
+        test.agent("acme", "support").await;
+        test.agent("other", "support").await;
+        test.execute("INSERT INTO receipts
+            (tenant_id, message_id, fence, ordinal, receipt, created_at, agent_key, skill, outcome)
+            VALUES ('acme', 'msg_1', 1, 0, '{}', 1700000000000, 'support', '', 'ok'),
+                ('acme', 'msg_1', 1, 1, '{}', 1700000000000, 'support', '', 'ok'),
+                ('acme', 'msg_1', 1, 2, '{}', 1700000000000, 'support', '', 'ok'),
+                ('other', 'msg_1', 1, 0, '{}', 1700000000000, 'support', '', 'ok')").await;
+        test.execute("INSERT INTO usage_days VALUES ('acme', 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)").await;
+        let count = "SELECT count(*) FROM receipts";
+        test.advance(HOUR - MOMENT).await;
+        let lead = fenced(&test).await;
+        let maintenance = maintenance(&test, 2);
+        assert_eq!(maintenance.round(&lead).await.unwrap().receipts, 0);
+        test.advance(MOMENT).await;
+        let first = maintenance.round(&lead).await.unwrap();
+        assert_eq!((first.receipts, first.more), (3, true));
+        let second = maintenance.round(&lead).await.unwrap();
+        assert_eq!((second.receipts, second.more), (1, false));
+        assert_eq!(test.number(count).await, 0);
+        assert_eq!(test.number("SELECT turns FROM usage_days").await, 3);
+    }
+
     async fn a_former_leader_maintains_nothing(test) {
         test.execute("INSERT INTO workers (worker_id, pool, status, load, started_at, heartbeat_at)
             VALUES ('a', 'default', 'active', 0, 0, 1)").await;

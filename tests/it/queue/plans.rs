@@ -1,6 +1,7 @@
 //! How the database runs what runs most: by its indexes, and never over all messages.
 
 use super::driver::{Driver, request};
+use agent_factory::state::receipts;
 use agent_factory::store::Sql;
 use agent_factory::{outbox, queue::sql};
 use agent_factory_tests::database::TestDatabase;
@@ -48,13 +49,19 @@ fn hot() -> Vec<(&'static str, Sql)> {
         ("lane pending", outbox::sql::PENDING),
         ("lane lock", outbox::sql::LOCK.into()),
         ("replies", outbox::sql::REPLIES_OF.into()),
+        ("receipts", receipts::sql::STORE),
+        ("receipts of tenant", receipts::sql::OF_TENANT.into()),
+        ("last receipt", receipts::sql::LAST_LOOKED_AT.into()),
+        ("receipts of message", receipts::sql::OF_MESSAGE.into()),
+        ("receipts to forget", receipts::sql::NEXT_TO_FORGET.into()),
+        ("forget receipts", receipts::sql::FORGET.into()),
     ]
 }
 
 /// Steps that walk a whole table or index, but for the batch a statement was given, its own common table, and
 /// indexes that hold only what there is to do.
 fn walks(plan: &str) -> Vec<&str> {
-    const ALLOWED: [&str; 7] = [
+    const ALLOWED: [&str; 8] = [
         "SCAN j VIRTUAL TABLE INDEX 1:",
         "SCAN b",
         "SCAN behind",
@@ -62,6 +69,7 @@ fn walks(plan: &str) -> Vec<&str> {
         "SCAN turns",
         "SCAN one",
         "SCAN CONSTANT ROW",
+        "SCAN looked_at",
     ];
     plan.lines()
         .filter(|step| step.starts_with("SCAN") && !ALLOWED.contains(step))

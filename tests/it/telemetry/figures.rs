@@ -59,3 +59,60 @@ async fn figures_of_the_queue_that_may_not_be_old_are_read_at_each_scrape() {
         Some(1.0)
     );
 }
+
+#[tokio::test]
+async fn what_components_did_and_what_they_hold_is_found_in_the_figures() {
+    let factory = Factory::with(&[("limits.tool_rounds", "1")]).await;
+    factory
+        .agent("ada", "hostile-engine", &built::demo_workspace())
+        .await;
+    let worker = factory.work();
+    let tool = "tool calculator__calculate {\"expression\":\"6*7\"}";
+    let answer = factory.ask("ada", "chat", tool).await;
+    assert!(answer.contains("42"), "{answer}");
+    // One round, and one more.
+    factory
+        .ask("ada", "chat", "rounds 2 calculator__calculate")
+        .await;
+    worker.stop().await;
+    let page = factory.app().scrape().text().await;
+    for (figure, expected) in [
+        (
+            "agent_factory_invocations_total{kind=\"engine\",outcome=\"ok\"}",
+            2.0,
+        ),
+        (
+            "agent_factory_invocations_total{kind=\"tool\",outcome=\"ok\"}",
+            1.0,
+        ),
+        (
+            "agent_factory_invocation_seconds_count{kind=\"tool\",outcome=\"ok\"}",
+            1.0,
+        ),
+        (
+            "agent_factory_invocation_cpu_seconds_count{kind=\"tool\"}",
+            1.0,
+        ),
+        (
+            "agent_factory_invocation_memory_peak_bytes_count{kind=\"engine\"}",
+            2.0,
+        ),
+        (
+            "agent_factory_limits_exceeded_total{limit=\"tool_rounds\",effect=\"refused\"}",
+            1.0,
+        ),
+        ("agent_factory_component_host{what=\"engine_slots\"}", 0.0),
+        ("agent_factory_component_host{what=\"tool_slots\"}", 0.0),
+        (
+            "agent_factory_component_host{what=\"tool_slots_waiting\"}",
+            0.0,
+        ),
+        (
+            "agent_factory_component_host{what=\"pool_component_instances\"}",
+            0.0,
+        ),
+        ("agent_factory_component_host{what=\"pool_memories\"}", 0.0),
+    ] {
+        assert_eq!(value(&page, figure), Some(expected), "{figure}: {page}");
+    }
+}

@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// What is stored beside what is claimed, in the cases of `backlog`.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     crowd: u32,
-    /// Claimers at once; 16 where a batch is below 10, and else 8, where left out.
+    /// Claimers at once; 16 where a batch is below 10, and else 4, where left out.
     #[arg(long)]
     claimers: Option<u32>,
     /// The cases; all where left out.
