@@ -70,6 +70,17 @@ fn no_special_address_is_public() {
 }
 
 #[test]
+fn a_request_is_allowed_by_a_rule_and_no_other_way() {
+    use targets::rules::{BETWEEN, rules};
+    for seed in seeds("rules") {
+        let seed = String::from_utf8(seed).expect("text");
+        let (file, _) = seed.split_once(BETWEEN).expect("a file and requests");
+        assert!(rules(file).is_some(), "no rules: {file}");
+    }
+    fuzzed("rules", targets::rules::run);
+}
+
+#[test]
 fn no_form_of_a_secret_is_left() {
     fuzzed("redaction", targets::redaction::run);
 }

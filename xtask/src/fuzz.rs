@@ -14,7 +14,7 @@ use crate::cargo::{self, Noise};
 use crate::workspace::Workspace;
 
 /// Every target, as its file in `tests/fuzz/targets` is called.
-pub(crate) const TARGETS: [&str; 4] = ["manifest", "egress", "redaction", "admission"];
+pub(crate) const TARGETS: [&str; 5] = ["manifest", "rules", "egress", "redaction", "admission"];
 
 /// What makes the counters: as cargo-fuzz has it, without a sanitizer.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

@@ -159,7 +159,7 @@ Examples:
 
     /// Runs libFuzzer on what strangers' bytes reach first: a bounded time for each target.
     ///
-    /// The targets are manifest, egress, redaction and admission (`tests/fuzz`). Needs a C++ compiler, and no nightly toolchain.
+    /// The targets are manifest, rules, egress, redaction and admission (`tests/fuzz`). Needs a C++ compiler, and no nightly toolchain.
     /// What is found is kept in `<target folder>/fuzz`, and gone on with the next time.
     #[command(after_help = "\
 Examples:

@@ -8,3 +8,4 @@ pub mod admission;
 pub mod egress;
 pub mod manifest;
 pub mod redaction;
+pub mod rules;

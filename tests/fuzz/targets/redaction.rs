@@ -43,6 +43,7 @@ pub fn run(data: &[u8]) {
         clean,
         "what is clean stays as it is"
     );
+    assert_eq!(in_pieces(&redactor, &echo), clean, "cut into pieces");
     let mut in_place = echo.clone();
     redactor.clean(&mut in_place);
     assert_eq!(in_place, clean);
@@ -54,6 +55,20 @@ pub fn run(data: &[u8]) {
         let cut = redactor.redact_cut(&echo[..at]);
         assert!(!cut.contains(secret), "{cut:?}");
     }
+}
+
+/// As it comes over a network: in pieces, of lengths that the text itself gives.
+fn in_pieces(redactor: &Redactor, echo: &str) -> String {
+    let mut stream = redactor.stream();
+    let (mut rest, mut clean) = (echo.as_bytes(), Vec::new());
+    while let Some(first) = rest.first() {
+        let length = usize::from(first % 23).clamp(1, rest.len());
+        let (piece, after) = rest.split_at(length);
+        clean.extend_from_slice(&stream.push(piece.to_vec().into()));
+        rest = after;
+    }
+    clean.extend_from_slice(&stream.end());
+    String::from_utf8(clean).expect("what was text stays text")
 }
 
 fn forms(secret: &str) -> Vec<String> {
