@@ -119,7 +119,7 @@ async fn a_file_that_was_left_open_for_the_program_is_closed_for_its_compiler() 
         u32::from_str_radix(flags.trim(), 8).ok()
     };
     let closing = async {
-        while !closed().is_some_and(|flags| flags & CLOSED_ON_EXEC != 0) {
+        while closed().is_none_or(|flags| flags & CLOSED_ON_EXEC == 0) {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
