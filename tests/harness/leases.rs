@@ -5,7 +5,7 @@ use sqlx::{Connection as _, Executor as _};
 
 /// What time would do to every lease of a turn and of a lane that is given at this moment.
 const END: [&str; 2] = [
-    "UPDATE conversations SET lease_until = 1 WHERE state = 'leased'",
+    "UPDATE leases SET lease_until = 1",
     "UPDATE outbox_lanes SET lease_until = 1 WHERE state = 'leased'",
 ];
 

@@ -37,6 +37,14 @@ impl LeaseToken {
 #[sqlx(transparent)]
 pub struct LeaseSeal(String);
 
+impl LeaseSeal {
+    /// As it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl PartialEq for LeaseSeal {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()

@@ -48,7 +48,7 @@ pub async fn cancel(
     let (Some(conversation), Some("queued")) = (locked.first(), status.as_deref()) else {
         return Ok(Cancelled::Not);
     };
-    if conversation.message_id.as_ref() == Some(message_id) {
+    if conversation.leased.as_ref() == Some(message_id) {
         on_tx!(tx, |conn| sqlx::query(sql::CANCEL_LEASED)
             .bind(tenant_id)
             .bind(&conversation_id)
@@ -58,9 +58,7 @@ pub async fn cancel(
         return Ok(Cancelled::Asked);
     }
     finish_cancelled(tx, &[(tenant_id, message_id)]).await?;
-    if conversation.state != "leased" {
-        rehead(tx, &[(tenant_id, &conversation_id)]).await?;
-    }
+    rehead(tx, &[(tenant_id, &conversation_id)]).await?;
     tx.raise(Topic::Settled);
     tx.tally(Tally::Settled(Outcome::Cancelled, 1));
     Ok(Cancelled::Now)

@@ -1,14 +1,11 @@
-use super::head::rehead;
 use super::repeat::repeated;
 use super::rows::{Candidate, Turn};
 use super::sweep::sweep_found;
 use super::turns::{Shares, candidates, look, take_turn, tenants_in_turn};
-use super::{Policy, batch, count, sql};
+use super::{Policy, count, sql};
 use crate::clock::Ids;
-use crate::domain::{
-    ClaimTry, Fence, Lease, LeaseToken, MessageId, Pool, Timestamp, TraceId, WorkerId,
-};
-use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::domain::{ClaimTry, Lease, LeaseSeal, LeaseToken, Pool, WorkerId};
+use crate::store::{Columns, StoreError, Topic, Tx, on_tx};
 use crate::telemetry::Tally;
 use std::time::Duration;
 
@@ -255,14 +252,13 @@ async fn take(
         let shares = Shares::of(&tenants, wanted);
         crowded |= shares.crowded;
         let found = candidates(tx, pool, suspects, &shares).await?;
-        let now = tx.now().await?;
         let mut leases = Vec::with_capacity(wanted);
         let mut elsewhere = Vec::new();
         for candidate in &found {
-            match head_of(candidate, now) {
-                None => elsewhere.push((&candidate.tenant_id, &candidate.conversation_id)),
-                Some(_) if leases.len() == wanted => {}
-                Some(head) => leases.push((candidate, head, token_of(ids, request, candidate)?)),
+            if candidate.early || candidate.held {
+                elsewhere.push(candidate);
+            } else if leases.len() < wanted {
+                leases.push((candidate, token_of(ids, request, candidate)?));
             }
         }
         if tx.is_shared() && found.len() > elsewhere.len().saturating_add(leases.len()) {
@@ -271,7 +267,7 @@ async fn take(
         }
         let more = tenants.len() == look_at || !elsewhere.is_empty() || shares.left(&found);
         progress |= !elsewhere.is_empty() || !leases.is_empty();
-        rehead(tx, &elsewhere).await?;
+        park(tx, &elsewhere).await?;
         lease(tx, policy, request, &leases).await?;
         // Cut short, the turns go on behind the tenant that was served last; else behind all that were looked at.
         let cut = leases.last().filter(|_| leases.len() == wanted);
@@ -279,20 +275,20 @@ async fn take(
         if let Some(tenant) = served.or(shares.last.as_ref()) {
             tenant.as_str().clone_into(last);
         }
-        claimed.extend(leases.into_iter().map(|(candidate, head, token)| Claimed {
+        claimed.extend(leases.into_iter().map(|(candidate, token)| Claimed {
             lease: Lease {
                 pool: request.pool.clone(),
                 tenant_id: candidate.tenant_id.clone(),
                 conversation_id: candidate.conversation_id.clone(),
                 agent_key: candidate.agent_key.clone(),
-                message_id: head.message_id.clone(),
-                trace_id: head.trace_id.clone(),
+                message_id: candidate.message_id.clone(),
+                trace_id: candidate.trace_id.clone(),
                 token,
-                fence: Fence(candidate.fence.0.saturating_add(1)),
+                fence: candidate.fence,
             },
             lease_for: policy.lease.min(policy.lease_total),
-            attempt: count(candidate.head.attempts.unwrap_or(0)).saturating_add(1),
-            crashes: count(candidate.head.crashes.unwrap_or(0)),
+            attempt: count(candidate.attempts).saturating_add(1),
+            crashes: count(candidate.crashes),
             suspect: suspects,
         }));
         if !more {
@@ -315,70 +311,61 @@ fn token_of(
     Ok(match &request.claim {
         Some(claim) => {
             let (tenant, conversation) = (&candidate.tenant_id, &candidate.conversation_id);
-            let fence = Fence(candidate.fence.0.saturating_add(1));
+            let fence = candidate.fence;
             claim.id.lease_token("turn", tenant, conversation, fence)
         }
         None => ids.lease_token()?,
     })
 }
 
-/// A head that can be leased.
-struct Head<'a> {
-    message_id: &'a MessageId,
-    trace_id: &'a TraceId,
-    available_at: Timestamp,
-}
-
-/// The candidate's head, unless its agent is held or it is not to run yet: then it is not `ready` at all, and its
-/// state is computed afresh. Each such conversation is found once.
-fn head_of(candidate: &Candidate, now: Timestamp) -> Option<Head<'_>> {
-    let due = candidate.head.not_before.is_none_or(|moment| moment <= now);
-    let found = &candidate.head;
-    match (&found.message_id, &found.trace_id, found.available_at) {
-        (Some(message_id), Some(trace_id), Some(available_at)) if due && !candidate.held => {
-            Some(Head {
-                message_id,
-                trace_id,
-                available_at,
-            })
-        }
-        _ => None,
+/// They are not ready: no claim is to find them again before that has changed.
+async fn park(tx: &mut Tx, candidates: &[&Candidate]) -> Result<(), StoreError> {
+    if candidates.is_empty() {
+        return Ok(());
     }
+    let rows = Columns::new()
+        .texts(candidates.iter().map(|found| found.tenant_id.as_str()))
+        .texts(candidates.iter().map(|found| found.conversation_id.as_str()))
+        .texts(candidates.iter().map(|found| found.agent_key.as_str()))
+        .optional_texts(candidates.iter().map(|found| found.row_address.as_deref()));
+    let now = tx.now().await?;
+    let statement = tx.sql(sql::PARK);
+    on_tx!(tx, |conn| rows
+        .to(sqlx::query(statement).bind(now))
+        .execute(conn)
+        .await
+        .map(drop))?;
+    Ok(())
 }
 
 async fn lease(
     tx: &mut Tx,
     policy: &Policy,
     request: &ClaimRequest,
-    leases: &[(&Candidate, Head<'_>, LeaseToken)],
+    leases: &[(&Candidate, LeaseToken)],
 ) -> Result<(), StoreError> {
-    if leases.is_empty() {
+    let Some(last_fence) = leases.iter().map(|(found, _)| found.fence).max() else {
         return Ok(());
-    }
+    };
     let now = tx.now().await?;
     let deadline = now.plus(policy.lease_total);
     let until = now.plus(policy.lease).min(deadline);
-    let rows: Vec<_> = leases
+    let seals: Vec<_> = leases
         .iter()
-        .map(|(candidate, head, token)| {
-            let (tenant, conversation) = (&candidate.tenant_id, &candidate.conversation_id);
-            (
-                tenant,
-                conversation,
-                head.message_id,
-                token.sealed(&request.pool),
-                head.available_at,
-                candidate.row_address.as_deref(),
-            )
-        })
+        .map(|(_, token)| token.sealed(&request.pool))
         .collect();
-    let rows = batch(&rows)?;
+    let rows = Columns::new()
+        .texts(leases.iter().map(|(found, _)| found.tenant_id.as_str()))
+        .texts(leases.iter().map(|(found, _)| found.conversation_id.as_str()))
+        .numbers(leases.iter().map(|(found, _)| found.fence.0))
+        .texts(seals.iter().map(LeaseSeal::as_str))
+        .optional_texts(leases.iter().map(|(found, _)| found.row_address.as_deref()));
     let statement = tx.sql(sql::LEASE);
-    let written = on_tx!(tx, |conn| sqlx::query(statement)
-        .bind(&rows)
-        .bind(&request.worker_id)
-        .bind(until)
-        .bind(deadline)
+    let written = on_tx!(tx, |conn| rows
+        .to(sqlx::query(statement)
+            .bind(&request.worker_id)
+            .bind(until)
+            .bind(deadline))
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
@@ -387,6 +374,18 @@ async fn lease(
         return Err(StoreError::Moved {
             what: "conversation",
         });
+    }
+    if !tx.is_shared() {
+        on_tx!(tx, |conn| rows
+            .to(sqlx::query(sql::LEAVE_HEADS))
+            .execute(conn)
+            .await
+            .map(drop))?;
+        on_tx!(tx, |conn| sqlx::query(sql::PASS_FENCES)
+            .bind(last_fence.0)
+            .execute(conn)
+            .await
+            .map(drop))?;
     }
     Ok(())
 }

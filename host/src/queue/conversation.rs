@@ -24,8 +24,12 @@ pub async fn conversation(
     conversation_id: &ConversationId,
 ) -> Result<Option<Conversation>, StoreError> {
     const SQL: &str = "
-        SELECT agent_key, state, paused_reason, created_at FROM conversations
-        WHERE tenant_id = $1 AND conversation_id = $2";
+        SELECT c.agent_key, COALESCE(h.state, CASE WHEN l.fence IS NULL THEN 'idle' ELSE 'leased' END) AS state, c.paused_reason,
+            c.created_at
+        FROM conversations c
+        LEFT JOIN heads h ON h.tenant_id = c.tenant_id AND h.conversation_id = c.conversation_id
+        LEFT JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id
+        WHERE c.tenant_id = $1 AND c.conversation_id = $2";
     Ok(on_tx!(tx, |conn| sqlx::query_as(SQL)
         .bind(tenant_id)
         .bind(conversation_id)

@@ -1,6 +1,7 @@
 //! Messages are accepted: one, or many in the same few statements.
 
-use super::head::{Key, rehead};
+use super::arrive::arrive;
+use super::head::Key;
 use super::places::{Taken, take_places};
 use super::rows::Looked;
 use super::sources::take_sources;
@@ -123,9 +124,9 @@ pub async fn enqueue_all(
     for item in &mut items {
         item.refuse_without_source();
     }
-    let again = take_places(tx, policy, &mut items).await?;
+    let arrivals = take_places(tx, &mut items).await?;
     insert(tx, policy, &items).await?;
-    rehead(tx, &again).await?;
+    arrive(tx, policy, &items, &arrivals).await?;
     let accepted = items.iter().filter(|item| item.place.is_some()).count();
     for _ in 0..accepted {
         tx.tally(Tally::Enqueued);
@@ -177,6 +178,16 @@ impl<'m> Item<'m> {
 
     pub(super) const fn key(&self) -> Key<'m> {
         (&self.message.tenant_id, &self.message.conversation_id)
+    }
+
+    pub(super) fn priority(&self, policy: &Policy) -> i64 {
+        let priority = self.message.priority;
+        i64::from(priority.unwrap_or(policy.default_priority).get())
+    }
+
+    pub(super) fn max_attempts(&self, policy: &Policy) -> u32 {
+        let wished = self.message.max_attempts;
+        wished.unwrap_or(policy.max_attempts).max(1)
     }
 
     /// What its source brought before under its id.
@@ -287,21 +298,19 @@ async fn insert(tx: &mut Tx, policy: &Policy, items: &[Item<'_>]) -> Result<(), 
         let (Some(place), message) = (&item.place, item.message) else {
             continue;
         };
-        let max_attempts = message.max_attempts.unwrap_or(policy.max_attempts).max(1);
-        let priority = message.priority.unwrap_or(policy.default_priority);
         rows.push((
             &message.tenant_id,
             item.id,
             &message.conversation_id,
             place.seq,
             &item.payload,
-            priority.get(),
+            item.priority(policy),
             &message.source,
             &message.source_id,
             &message.trace_id,
             place.available_at,
             place.not_before,
-            max_attempts,
+            item.max_attempts(policy),
         ));
     }
     if rows.is_empty() {

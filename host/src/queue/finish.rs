@@ -2,8 +2,8 @@
 
 use super::rows::Locked;
 use super::{batch, sql};
-use crate::domain::{Fence, LeaseSeal, MessageId, TenantId, WorkerId};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::domain::{Fence, MessageId, TenantId, WorkerId};
+use crate::store::{Columns, StoreError, Tx, on_tx};
 
 /// Messages are not wanted any more: they leave the queue for where finished ones are kept for a while. Their conversations
 /// are locked.
@@ -11,64 +11,52 @@ pub(super) async fn finish_cancelled(
     tx: &mut Tx,
     messages: &[(&TenantId, &MessageId)],
 ) -> Result<(), StoreError> {
-    if messages.is_empty() {
-        return Ok(());
+    let rows = Columns::new()
+        .texts(messages.iter().map(|(tenant, _)| tenant.as_str()))
+        .texts(messages.iter().map(|(_, message)| message.as_str()))
+        .texts(messages.iter().map(|_| "cancelled"))
+        .optional_texts(messages.iter().map(|_| None));
+    if !messages.is_empty() {
+        finish(tx, &rows).await?;
     }
-    let rows: Vec<_> = messages
-        .iter()
-        .map(|(tenant, message)| (tenant, message, "cancelled", None::<LeaseSeal>))
-        .collect();
-    finish(tx, batch(&rows)?).await
+    Ok(())
 }
 
-/// As [`finish_cancelled`], of messages that were completed under these leases, which [`sql::LOCK`] has found a moment ago.
-pub(super) async fn finish_completed(
-    tx: &mut Tx,
-    messages: &[(&Locked, LeaseSeal)],
-) -> Result<(), StoreError> {
-    if messages.is_empty() {
+/// As [`finish_cancelled`], of messages that were completed under these leases, which are locked too.
+pub(super) async fn finish_completed(tx: &mut Tx, leases: &[&Locked]) -> Result<(), StoreError> {
+    let rows = Columns::new()
+        .texts(leases.iter().map(|lease| lease.ending.tenant_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.message_id.as_str()))
+        .texts(leases.iter().map(|_| "done"))
+        .texts(leases.iter().map(|lease| lease.lease_token.as_str()));
+    if leases.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = messages
-        .iter()
-        .map(|(locked, seal)| {
-            let (tenant, message) = (&locked.tenant_id, &locked.of_message_id);
-            (tenant, message, "done", seal, &locked.row_address)
-        })
-        .collect();
-    let (rows, now) = (batch(&rows)?, tx.now().await?);
-    if tx.is_shared() {
-        let finished = on_tx!(tx, |conn| sqlx::query(sql::FINISH_AT)
-            .bind(&rows)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected()))?;
-        if finished == u64::try_from(messages.len()).unwrap_or(u64::MAX) {
-            return Ok(());
-        }
-        // Some have moved: a turn was noted to have begun while this transaction waited for the lock. By their keys, then.
+    let finished = finish(tx, &rows).await?;
+    if finished != u64::try_from(leases.len()).unwrap_or(u64::MAX) {
+        // Whoever moves a message has its conversation locked: none can be elsewhere.
+        return Err(StoreError::Moved { what: "message" });
     }
-    finish(tx, rows).await
+    Ok(())
 }
 
-async fn finish(tx: &mut Tx, rows: String) -> Result<(), StoreError> {
+/// Answers how many there were.
+async fn finish(tx: &mut Tx, rows: &Columns<'_>) -> Result<u64, StoreError> {
     let now = tx.now().await?;
     let statement = tx.sql(sql::FINISH);
-    on_tx!(tx, |conn| sqlx::query(statement)
-        .bind(&rows)
-        .bind(now)
+    let finished = on_tx!(tx, |conn| rows
+        .to(sqlx::query(statement).bind(now))
         .execute(conn)
         .await
-        .map(drop))?;
+        .map(|done| done.rows_affected()))?;
     if !tx.is_shared() {
-        on_tx!(tx, |conn| sqlx::query(sql::LEAVE_QUEUE)
-            .bind(&rows)
+        on_tx!(tx, |conn| rows
+            .to(sqlx::query(sql::LEAVE_QUEUE))
             .execute(conn)
             .await
             .map(drop))?;
     }
-    Ok(())
+    Ok(finished)
 }
 
 /// One row of [`sql::RECORD_ATTEMPTS`]: tenant, message, fence, attempt, outcome, error, worker.

@@ -97,7 +97,7 @@ async fn extend(
             let until = now.plus(policy.lease).min(row.lease_deadline);
             extended.push((&lease.tenant_id, &lease.conversation_id, until));
             if *runs {
-                running.push((&lease.tenant_id, &lease.message_id));
+                running.push((&lease.tenant_id, &lease.conversation_id));
             }
             let lease_for = now.until(until);
             if row.cancelling == 1 {

@@ -1,5 +1,5 @@
 use super::head::rehead;
-use super::lease::lock_alive;
+use super::lease::lock_to_end;
 use super::settle::{cancel_leased, return_unspent};
 use super::{LeaseError, Policy, clipped, sql};
 use crate::domain::{AgentKey, ConversationId, Lease, TenantId};
@@ -13,7 +13,7 @@ use crate::telemetry::{Outcome, Tally};
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseError> {
-    let locked = lock_alive(tx, lease).await?;
+    let locked = lock_to_end(tx, lease).await?;
     let now = tx.now().await?;
     let reason = clipped(reason);
     on_tx!(tx, |conn| sqlx::query(sql::HOLD)
@@ -25,10 +25,10 @@ pub async fn hold(tx: &mut Tx, lease: &Lease, reason: &str) -> Result<(), LeaseE
         .await
         .map(drop))?;
     if locked.cancelling == 1 {
-        cancel_leased(tx, lease).await?;
+        cancel_leased(tx, &locked).await?;
         return Ok(());
     }
-    return_unspent(tx, lease).await?;
+    return_unspent(tx, &locked).await?;
     tx.tally(Tally::Settled(Outcome::Held, 1));
     // For those who wait for an answer, that is one.
     tx.raise(Topic::Settled);

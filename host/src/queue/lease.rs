@@ -1,7 +1,8 @@
+use super::head::Key;
 use super::rows::{Locked, TurnRow};
 use super::{batch, count, sql};
-use crate::domain::{Lease, MessageId, Payload, TenantId, Timestamp, TraceId};
-use crate::store::{StoreError, Tx, on_tx};
+use crate::domain::{Lease, Payload, Timestamp, TraceId};
+use crate::store::{Columns, Sql, StoreError, Tx, on_tx};
 use std::collections::HashMap;
 
 /// Why an operation on leased work did nothing.
@@ -38,55 +39,49 @@ pub struct Started {
     pub enqueued_at: Timestamp,
 }
 
-/// The conversations' rows with the leased messages, read for a change where `tx` can write, in the order of `leases`,
-/// and whether each lease is what holds its conversation. `None` where there is no such message any more.
-pub(super) async fn lock_all(
+/// The leases of these leases' conversations, read for a change where `tx` can write, in the order of `leases`: `Some` where it is
+/// the very lease that is named, and it has not ended.
+pub(super) async fn alive(
     tx: &mut Tx,
     leases: &[Lease],
-) -> Result<Vec<Option<(Locked, bool)>>, StoreError> {
-    let rows: Vec<_> = leases
-        .iter()
-        .map(|lease| (&lease.tenant_id, &lease.conversation_id, &lease.message_id))
-        .collect();
-    let rows = batch(&rows)?;
-    let statement = tx.sql(if tx.can_write() { sql::LOCK } else { sql::LOOK });
-    let locked: Vec<Locked> = on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(rows)
+    statement: Sql,
+) -> Result<Vec<Option<Locked>>, StoreError> {
+    let rows = Columns::new()
+        .texts(leases.iter().map(|lease| lease.tenant_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.conversation_id.as_str()));
+    let statement = tx.sql(statement);
+    let found: Vec<Locked> = on_tx!(tx, |conn| rows
+        .to_rows(sqlx::query_as(statement))
         .fetch_all(conn)
         .await)?;
     // After a wait for the rows: a lease that ended meanwhile has ended.
     let now = tx.now().await?;
-    let locked: HashMap<_, _> = locked
+    let found: HashMap<_, _> = found
         .iter()
-        .map(|row| {
-            (
-                (&row.tenant_id, &row.conversation_id, &row.of_message_id),
-                row,
-            )
-        })
+        .map(|row| ((&row.ending.tenant_id, &row.ending.conversation_id), row))
         .collect();
     Ok(leases
         .iter()
         .map(|lease| {
-            let key = (&lease.tenant_id, &lease.conversation_id, &lease.message_id);
-            let row = *locked.get(&key)?;
-            let alive = row.lease_token.as_ref() == Some(&lease.seal())
+            let row = found.get(&(&lease.tenant_id, &lease.conversation_id))?;
+            let alive = row.lease_token == lease.seal()
                 && row.fence == lease.fence
-                && row.agent_key == lease.agent_key
-                && row.message_id.as_ref() == Some(&lease.message_id)
-                && row.lease_until.is_some_and(|until| until > now);
-            Some((row.clone(), alive))
+                && row.ending.agent_key == lease.agent_key
+                && row.message_id == lease.message_id
+                && row.lease_until > now;
+            alive.then(|| (*row).clone())
         })
         .collect())
 }
 
-/// As [`lock_all`] of one, where a dead lease is an error.
-pub(super) async fn lock_alive(tx: &mut Tx, lease: &Lease) -> Result<Locked, LeaseError> {
-    let locked = lock_all(tx, std::slice::from_ref(lease)).await?.pop();
-    match locked.flatten() {
-        Some((locked, true)) => Ok(locked),
-        _ => Err(LeaseError::Lost),
-    }
+/// As [`alive`] of one, locked with its conversation to end it; a dead lease is an error.
+pub(super) async fn lock_to_end(tx: &mut Tx, lease: &Lease) -> Result<Locked, LeaseError> {
+    one_alive(tx, lease, sql::LOCK).await
+}
+
+async fn one_alive(tx: &mut Tx, lease: &Lease, statement: Sql) -> Result<Locked, LeaseError> {
+    let locked = alive(tx, std::slice::from_ref(lease), statement).await?;
+    locked.into_iter().next().flatten().ok_or(LeaseError::Lost)
 }
 
 /// The fence of every read and at-once write of a turn: whether `lease` still holds its conversation. In a transaction
@@ -95,7 +90,12 @@ pub(super) async fn lock_alive(tx: &mut Tx, lease: &Lease) -> Result<Locked, Lea
 /// # Errors
 /// [`LeaseError::Lost`] where it does not.
 pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
-    lock_alive(tx, lease).await.map(drop)
+    let statement = if tx.can_write() {
+        sql::LOCK_LEASES
+    } else {
+        sql::LOOK
+    };
+    one_alive(tx, lease, statement).await.map(drop)
 }
 
 /// The turn is about to run: from now on, a lost worker counts as a crash of this message. To be called again
@@ -104,8 +104,8 @@ pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn start(tx: &mut Tx, lease: &Lease) -> Result<Started, LeaseError> {
-    lock_alive(tx, lease).await?;
-    started(tx, &[(&lease.tenant_id, &lease.message_id)]).await?;
+    check(tx, lease).await?;
+    started(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
     let row: TurnRow = on_tx!(tx, |conn| sqlx::query_as(sql::READ_TURN)
         .bind(&lease.tenant_id)
         .bind(&lease.message_id)
@@ -121,12 +121,9 @@ pub async fn start(tx: &mut Tx, lease: &Lease) -> Result<Started, LeaseError> {
     })
 }
 
-/// These messages' turns run: from now on, a lost worker counts as a crash of theirs. Their conversations are locked.
-pub(super) async fn started(
-    tx: &mut Tx,
-    messages: &[(&TenantId, &MessageId)],
-) -> Result<(), StoreError> {
-    let (rows, now) = (batch(messages)?, tx.now().await?);
+/// These conversations' turns run: from now on, a lost worker counts as a crash of their messages. Their leases are locked.
+pub(super) async fn started(tx: &mut Tx, conversations: &[Key<'_>]) -> Result<(), StoreError> {
+    let (rows, now) = (batch(conversations)?, tx.now().await?);
     let statement = tx.sql(sql::STARTED);
     on_tx!(tx, |conn| sqlx::query(statement)
         .bind(rows)

@@ -88,19 +88,20 @@ pub(super) const QUEUED: &str = "
     SELECT m.message_id, m.conversation_id, m.status, m.attempts, m.crashes, m.enqueued_at, m.not_before,
         NULL AS worker_id, NULL AS finished_at, m.available_at AS at, m.seq, m.conversation_id AS name
     FROM message_queue m
-    JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
     WHERE m.status = 'queued' AND m.tenant_id = $1 AND (m.conversation_id, m.available_at, m.seq) > ($2, $3, $4)
-        AND m.conversation_id <= $5 AND (c.message_id IS NULL OR c.message_id <> m.message_id)
+        AND m.conversation_id <= $5 AND NOT EXISTS (
+            SELECT 1 FROM leases l
+            WHERE l.tenant_id = m.tenant_id AND l.conversation_id = m.conversation_id AND l.message_id = m.message_id)
     ORDER BY m.conversation_id, m.available_at, m.seq LIMIT $6";
 
 /// $1 tenant, $2 the conversation before, $3 how many.
 pub(super) const PROCESSING: &str = "
     SELECT m.message_id, m.conversation_id, 'processing' AS status, m.attempts, m.crashes, m.enqueued_at,
-        NULL AS not_before, c.worker_id, NULL AS finished_at, 0 * m.seq AS at, m.seq, m.conversation_id AS name
-    FROM conversations c
-    JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = c.message_id
-    WHERE c.state <> 'idle' AND c.tenant_id = $1 AND c.state = 'leased' AND c.conversation_id > $2
-    ORDER BY c.conversation_id LIMIT $3";
+        NULL AS not_before, l.worker_id, NULL AS finished_at, 0 * m.seq AS at, m.seq, m.conversation_id AS name
+    FROM leases l
+    JOIN message_queue m ON m.tenant_id = l.tenant_id AND m.message_id = l.message_id
+    WHERE l.tenant_id = $1 AND l.conversation_id > $2
+    ORDER BY l.conversation_id LIMIT $3";
 
 /// $1 tenant, $2 finished at, $3 message: the place before; $4 how many.
 pub(super) const FINISHED: &str = "

@@ -1,12 +1,12 @@
 //! The durable queue: messages in, one at a time and in order per conversation.
 //!
-//! The *conversation* is what is scheduled, not the message. A claim reads an index of ready conversations and
-//! touches one message of each: the head. So a conversation of a hundred thousand messages costs a claim as
+//! The *conversation* is what is scheduled, not the message. What it waits for is in `heads`, or a worker has it and it is in
+//! `leases`, or it is idle and in neither. A claim reads an index of ready heads and moves them from the one to the other. So a conversation of a hundred thousand messages costs a claim as
 //! much as one of a single message, and a crowd of messages scheduled for later costs it nothing.
 //!
 //! Every operation runs on a [`crate::store::Tx`], so that a completion can store the turn's results, the replies
 //! and the settlement in one transaction. Whoever holds work holds a [`crate::domain::Lease`]: every operation
-//! that changes the message compares its token and fence with the conversation's row, and the lease's end with
+//! that changes the message compares its token and fence with what `leases` has of the conversation, and the lease's end with
 //! the database's clock, before it does anything. A worker that lost its lease gets [`LeaseError::Lost`] and has
 //! changed nothing.
 //!
@@ -25,6 +25,7 @@
 //! - [`stats`], [`messages`], [`message_status`], [`failed_attempts`], [`conversation`], [`dead_letters`], [`workers`]: what a person, an app and the
 //!   scheduler read.
 
+mod arrive;
 mod cancel;
 mod claim;
 mod conversation;

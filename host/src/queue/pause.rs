@@ -69,14 +69,16 @@ pub async fn pause_conversation(
     reason: &str,
 ) -> Result<bool, StoreError> {
     let reason = clipped(reason);
-    let state: Option<String> = on_tx!(tx, |conn| sqlx::query_scalar(sql::PAUSE_CONVERSATION)
+    let changed = on_tx!(tx, |conn| sqlx::query(sql::PAUSE_CONVERSATION)
         .bind(tenant_id)
         .bind(conversation_id)
         .bind(&*reason)
-        .fetch_optional(conn)
-        .await)?;
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0))?;
     tx.raise(Topic::Settled);
-    moved(tx, tenant_id, conversation_id, state).await
+    rehead(tx, &[(tenant_id, conversation_id)]).await?;
+    Ok(changed)
 }
 
 /// Let a paused conversation go on. Answers whether there is such a conversation.
@@ -88,28 +90,14 @@ pub async fn resume_conversation(
     tenant_id: &TenantId,
     conversation_id: &ConversationId,
 ) -> Result<bool, StoreError> {
-    let state: Option<String> = on_tx!(tx, |conn| sqlx::query_scalar(sql::RESUME_CONVERSATION)
+    let changed = on_tx!(tx, |conn| sqlx::query(sql::RESUME_CONVERSATION)
         .bind(tenant_id)
         .bind(conversation_id)
-        .fetch_optional(conn)
-        .await)?;
-    moved(tx, tenant_id, conversation_id, state).await
-}
-
-/// Compute what the conversation waits for now, unless a worker has it: then that is done when its turn ends.
-async fn moved(
-    tx: &mut Tx,
-    tenant_id: &TenantId,
-    conversation_id: &ConversationId,
-    state: Option<String>,
-) -> Result<bool, StoreError> {
-    let Some(state) = state else {
-        return Ok(false);
-    };
-    if state != "leased" {
-        rehead(tx, &[(tenant_id, conversation_id)]).await?;
-    }
-    Ok(true)
+        .execute(conn)
+        .await
+        .map(|done| done.rows_affected() > 0))?;
+    rehead(tx, &[(tenant_id, conversation_id)]).await?;
+    Ok(changed)
 }
 
 /// Set how many messages of the tenant workers have at once, at most; none: as configured. Answers whether there is such

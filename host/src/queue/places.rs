@@ -4,9 +4,9 @@ use super::enqueue::{Enqueue, EnqueueError, Item};
 use super::head::Key;
 use super::rows::{Looked, Place};
 use super::sources::give_up_sources;
-use super::{Policy, Priority, batch, sql};
+use super::{batch, sql};
 use crate::domain::{AgentKey, MessageId, Pool, Timestamp};
-use crate::store::{StoreError, Topic, Tx, on_tx};
+use crate::store::{StoreError, Tx, on_tx};
 use std::collections::{BTreeMap, HashMap};
 
 /// A message's place in its conversation.
@@ -16,13 +16,11 @@ pub(super) struct Taken {
     pub(super) not_before: Option<Timestamp>,
 }
 
-/// Lock the items' conversations and give each item that may come in its place. Answers the conversations whose heads are
-/// to be computed afresh once the messages are in.
+/// Lock the items' conversations and give each item that may come in its place. Answers what came to each conversation.
 pub(super) async fn take_places<'m>(
     tx: &mut Tx,
-    policy: &Policy,
     items: &mut [Item<'m>],
-) -> Result<Vec<Key<'m>>, StoreError> {
+) -> Result<BTreeMap<Key<'m>, Arrivals<'m>>, StoreError> {
     let now = tx.now().await?;
     let mut refused = HashMap::new();
     let mut arrivals: BTreeMap<Key<'m>, Arrivals<'m>> = BTreeMap::new();
@@ -30,14 +28,14 @@ pub(super) async fn take_places<'m>(
         let Some(looked) = item.acceptable() else {
             continue;
         };
-        let arrival = Arrivals::of(item.message, looked, policy, now);
+        let arrival = Arrivals::of(item.message, looked, now);
         match arrivals.get_mut(&item.key()) {
             None => drop(arrivals.insert(item.key(), arrival)),
             Some(first) if first.agent_key == arrival.agent_key => first.join(&arrival),
             Some(first) => refuse(item, first.agent_key, &mut refused),
         }
     }
-    let again = lock(tx, now, items, &arrivals, &mut refused).await?;
+    lock(tx, now, items, &mut arrivals, &mut refused).await?;
     // A repeat within the batch of a message that was refused is refused for the same reason.
     for item in items.iter_mut().filter(|item| item.refused.is_none()) {
         let bound = item.first().and_then(|first| refused.get(first)).cloned();
@@ -52,32 +50,34 @@ pub(super) async fn take_places<'m>(
         })
         .collect();
     give_up_sources(tx, &given_up).await?;
-    Ok(again)
+    Ok(arrivals)
 }
 
 async fn lock<'m>(
     tx: &mut Tx,
     now: Timestamp,
     items: &mut [Item<'m>],
-    arrivals: &BTreeMap<Key<'m>, Arrivals<'m>>,
+    arrivals: &mut BTreeMap<Key<'m>, Arrivals<'m>>,
     refused: &mut HashMap<MessageId, AgentKey>,
-) -> Result<Vec<Key<'m>>, StoreError> {
+) -> Result<(), StoreError> {
     if arrivals.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let rows: Vec<_> = arrivals
         .iter()
         .map(|((tenant, conversation), of)| {
-            let last = of.due.map_or(now, |_| Timestamp::from_millis(0));
+            let last = if of.at_once {
+                now
+            } else {
+                Timestamp::from_millis(0)
+            };
             (
                 tenant,
                 conversation,
                 of.agent_key,
                 &of.pool,
                 of.messages,
-                of.due,
                 last,
-                of.priority.get(),
             )
         })
         .collect();
@@ -88,27 +88,20 @@ async fn lock<'m>(
         .bind(now)
         .fetch_all(conn)
         .await)?;
-    let mut again = Vec::new();
-    let mut next: HashMap<Key<'m>, (i64, &Place)> = HashMap::new();
     let places: HashMap<Key<'_>, &Place> = places
         .iter()
         .map(|place| ((&place.tenant_id, &place.conversation_id), place))
         .collect();
-    for (key, of) in arrivals {
+    let mut next: HashMap<Key<'m>, (i64, &Place)> = HashMap::new();
+    arrivals.retain(|key, of| {
         let Some(place) = places.get(key).copied() else {
-            continue;
+            return false;
         };
-        let bound_elsewhere = place.agent_key != *of.agent_key;
-        let idle = matches!(place.state.as_str(), "ready" | "waiting");
-        let waiting = of.scheduled || place.state == "waiting";
-        // In flight or held already: the head is computed when that ends.
-        if idle && (bound_elsewhere || waiting || of.parked || place.paused) {
-            again.push(*key);
-        } else if place.state == "ready" {
-            tx.raise(Topic::Queue);
-        }
         next.insert(*key, (place.next_seq.saturating_sub(of.messages), place));
-    }
+        of.parked |= place.paused;
+        // Another's: nothing comes to it.
+        place.agent_key == *of.agent_key
+    });
     for item in items.iter_mut().filter(|item| item.acceptable().is_some()) {
         let Some((seq, place)) = next.get_mut(&item.key()) else {
             continue;
@@ -126,7 +119,7 @@ async fn lock<'m>(
         });
         *seq = seq.saturating_add(1);
     }
-    Ok(again)
+    Ok(())
 }
 
 fn refuse(item: &mut Item<'_>, bound: &AgentKey, refused: &mut HashMap<MessageId, AgentKey>) {
@@ -135,39 +128,36 @@ fn refuse(item: &mut Item<'_>, bound: &AgentKey, refused: &mut HashMap<MessageId
 }
 
 /// What one batch brings to one conversation.
-struct Arrivals<'m> {
-    agent_key: &'m AgentKey,
-    pool: Pool,
+pub(super) struct Arrivals<'m> {
+    pub(super) agent_key: &'m AgentKey,
+    pub(super) pool: Pool,
     messages: i64,
-    /// Of the first to run; none where that is at once.
-    due: Option<Timestamp>,
-    priority: Priority,
-    scheduled: bool,
-    parked: bool,
+    /// One of them, at least, is due at once.
+    at_once: bool,
+    /// One of them, at least, is for later.
+    pub(super) scheduled: bool,
+    /// The agent is held, the tenant or the conversation paused.
+    pub(super) parked: bool,
 }
 
 impl<'m> Arrivals<'m> {
-    fn of(message: &'m Enqueue, looked: &Looked, policy: &Policy, now: Timestamp) -> Self {
-        let due = message.scheduled_for.filter(|moment| *moment > now);
+    fn of(message: &'m Enqueue, looked: &Looked, now: Timestamp) -> Self {
+        let scheduled = message.scheduled_for.is_some_and(|moment| moment > now);
         Self {
             agent_key: &message.agent_key,
             pool: looked.pool.clone().unwrap_or_default(),
             messages: 1,
-            due,
-            priority: message.priority.unwrap_or(policy.default_priority),
-            scheduled: due.is_some(),
+            at_once: !scheduled,
+            scheduled,
             parked: looked.parked.unwrap_or(false),
         }
     }
 
     fn join(&mut self, later: &Self) {
         self.messages = self.messages.saturating_add(1);
+        self.at_once |= later.at_once;
         self.scheduled |= later.scheduled;
         self.parked |= later.parked;
-        // NULL, at once, is the earliest.
-        if self.due.is_some() && (later.due.is_none() || later.due < self.due) {
-            (self.due, self.priority) = (later.due, later.priority);
-        }
     }
 }
 

@@ -155,12 +155,11 @@ async fn put_last(tx: &mut Tx, tenant_id: &TenantId, letters: Letters) -> Result
         .execute(conn)
         .await
         .map(drop))?;
-    let free: Vec<_> = conversations
+    let keys: Vec<_> = conversations
         .iter()
-        .filter(|row| row.state != "leased")
         .map(|row| (tenant_id, &row.conversation_id))
         .collect();
-    rehead(tx, &free).await?;
+    rehead(tx, &keys).await?;
     Ok(put)
 }
 
@@ -194,7 +193,7 @@ async fn throw_away(
     Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
 }
 
-/// Conversations of a tenant, locked in one order.
+/// Conversations of a tenant, locked in one order, with what they wait for.
 pub(super) async fn lock_conversations(
     tx: &mut Tx,
     tenant_id: &TenantId,
@@ -204,7 +203,16 @@ pub(super) async fn lock_conversations(
     keys.sort();
     keys.dedup();
     let keys = batch(&keys)?;
-    let statement = tx.sql(sql::LOCK_CONVERSATIONS);
+    if tx.is_shared() {
+        for statement in [sql::LOCK_CONVERSATIONS, sql::LOCK_HEADS] {
+            on_tx!(tx, |conn| sqlx::query(statement)
+                .bind(&keys)
+                .execute(conn)
+                .await
+                .map(drop))?;
+        }
+    }
+    let statement = tx.sql(sql::CONVERSATIONS);
     Ok(on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(keys)
         .fetch_all(conn)

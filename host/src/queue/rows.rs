@@ -21,7 +21,6 @@ pub(super) struct Place {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
-    pub(super) state: String,
     pub(super) paused: bool,
     pub(super) next_seq: i64,
     pub(super) last_available_at: Timestamp,
@@ -41,26 +40,42 @@ impl WorkOfTime {
     }
 }
 
+/// Of [`super::sql::BUSY`].
+#[derive(sqlx::FromRow)]
+pub(super) struct Busy {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    /// `waiting`, `ready`, `held` or `leased`.
+    pub(super) state: String,
+}
+
 /// Of [`super::sql::EXPIRED`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Expired {
-    pub(super) tenant_id: TenantId,
-    pub(super) conversation_id: ConversationId,
     pub(super) message_id: MessageId,
-    pub(super) fence: Fence,
-    pub(super) worker_id: WorkerId,
-    pub(super) cancelling: i64,
-}
-
-/// Of [`super::sql::EXPIRED_MESSAGES`].
-#[derive(sqlx::FromRow)]
-pub(super) struct ExpiredMessage {
-    pub(super) tenant_id: TenantId,
-    pub(super) message_id: MessageId,
-    pub(super) started: bool,
     pub(super) attempts: i64,
     pub(super) crashes: i64,
     pub(super) max_attempts: i64,
+    pub(super) fence: Fence,
+    pub(super) worker_id: WorkerId,
+    pub(super) started: bool,
+    pub(super) cancelling: i64,
+    #[sqlx(flatten)]
+    pub(super) ending: Ending,
+}
+
+/// What is to be known of a lease to end it. Its conversation is locked with it.
+#[derive(Clone, sqlx::FromRow)]
+pub(super) struct Ending {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
+    /// The conversation's, and so its next head's.
+    pub(super) pool: Pool,
+    /// Whether somebody paused the conversation.
+    pub(super) paused: i64,
+    /// Where the lease's row lies, on PostgreSQL; good while the transaction has it locked and has not written it.
+    pub(super) row_address: Option<String>,
 }
 
 /// Of [`super::sql::LOOK_BEFORE_CLAIM`].
@@ -89,50 +104,38 @@ pub(super) struct InTurn {
     pub(super) room: i64,
 }
 
-/// Of [`super::sql::HEADS`] and [`super::sql::HEADS_OF`].
+/// Of [`super::sql::READY`].
 #[derive(sqlx::FromRow)]
 pub(super) struct Candidate {
     pub(super) tenant_id: TenantId,
     pub(super) conversation_id: ConversationId,
     pub(super) agent_key: AgentKey,
-    pub(super) fence: Fence,
+    pub(super) message_id: MessageId,
+    pub(super) trace_id: TraceId,
+    pub(super) attempts: i64,
+    pub(super) crashes: i64,
+    /// It is not to run yet: the clock has stepped back.
+    pub(super) early: bool,
     pub(super) held: bool,
+    /// Of the lease, should it get one.
+    pub(super) fence: Fence,
     /// Where the row lies, on PostgreSQL; good while the transaction has it locked and has not written it.
     pub(super) row_address: Option<String>,
-    #[sqlx(flatten)]
-    pub(super) head: Head,
 }
 
-/// The head of a [`Candidate`]; all `None` where it has none.
-#[derive(sqlx::FromRow)]
-pub(super) struct Head {
-    pub(super) message_id: Option<MessageId>,
-    pub(super) trace_id: Option<TraceId>,
-    pub(super) available_at: Option<Timestamp>,
-    pub(super) not_before: Option<Timestamp>,
-    pub(super) attempts: Option<i64>,
-    pub(super) crashes: Option<i64>,
-}
-
-/// Of [`super::sql::LOCK`].
+/// Of [`super::sql::LOCK`] and its siblings.
 #[derive(Clone, sqlx::FromRow)]
 pub(super) struct Locked {
-    pub(super) tenant_id: TenantId,
-    pub(super) conversation_id: ConversationId,
-    pub(super) agent_key: AgentKey,
-    pub(super) lease_token: Option<LeaseSeal>,
-    pub(super) fence: Fence,
-    pub(super) lease_until: Option<Timestamp>,
-    pub(super) cancelling: i64,
-    pub(super) worker_id: Option<WorkerId>,
-    /// The message its worker has.
-    pub(super) message_id: Option<MessageId>,
-    /// The message that was asked about.
-    pub(super) of_message_id: MessageId,
+    pub(super) message_id: MessageId,
     pub(super) attempts: i64,
     pub(super) max_attempts: i64,
-    /// Where that message's row lay when it was read, on PostgreSQL. It is not locked, and may have moved since.
-    pub(super) row_address: Option<String>,
+    pub(super) fence: Fence,
+    pub(super) worker_id: WorkerId,
+    pub(super) lease_token: LeaseSeal,
+    pub(super) lease_until: Timestamp,
+    pub(super) cancelling: i64,
+    #[sqlx(flatten)]
+    pub(super) ending: Ending,
 }
 
 /// Of [`super::sql::READ_TURN`].
@@ -189,12 +192,12 @@ pub(super) type PutBack<'a> = (
     Option<Timestamp>,
 );
 
-/// Of [`super::sql::LOCK_CONVERSATIONS`].
+/// Of [`super::sql::CONVERSATIONS`].
 #[derive(sqlx::FromRow)]
 pub(super) struct LockedConversation {
     pub(super) conversation_id: ConversationId,
-    pub(super) state: String,
-    pub(super) message_id: Option<MessageId>,
+    /// The message a worker has of it.
+    pub(super) leased: Option<MessageId>,
     pub(super) last_available_at: Timestamp,
 }
 

@@ -1,9 +1,9 @@
 //! How turns end.
 
 use super::finish::{finish_cancelled, finish_completed, record_attempts};
-use super::head::{rehead, rehead_then_write_agent};
-use super::lease::{lock_alive, lock_all};
-use super::rows::PutBack;
+use super::head::{release, release_then_write_agent};
+use super::lease::{alive, lock_to_end};
+use super::rows::{Ending, Locked, PutBack};
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
 use crate::domain::{AgentKey, Lease, LeaseSeal, MessageId, TenantId};
@@ -53,26 +53,25 @@ pub async fn complete_all(
     tx: &mut Tx,
     leases: &[Lease],
 ) -> Result<Vec<Result<Settled, LeaseError>>, StoreError> {
-    let locked = lock_all(tx, leases).await?;
-    // By place: another lease of the same message settles nothing, and stores nothing.
+    let locked = alive(tx, leases, sql::LOCK).await?;
+    // By place: a lease that is named again settles nothing, and stores nothing.
     let mut now = vec![false; leases.len()];
-    let (mut ended, mut keys, mut messages) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut ended, mut conversations) = (Vec::new(), HashSet::new());
     let mut agents = BTreeSet::new();
-    for ((lease, found), now) in leases.iter().zip(&locked).zip(&mut now) {
-        let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-        match found {
-            Some((locked, true)) if messages.insert((tenant, message)) => {
-                *now = true;
-                ended.push((locked, lease.seal()));
-                keys.push((tenant, &lease.conversation_id));
-                agents.insert((tenant, &lease.agent_key));
-            }
-            _ => {}
+    for (found, now) in locked.iter().zip(&mut now) {
+        if let Some(locked) = found
+            && let Ending { tenant_id, conversation_id, agent_key, .. } = &locked.ending
+            && conversations.insert((tenant_id, conversation_id))
+        {
+            *now = true;
+            ended.push(locked);
+            agents.insert((tenant_id, agent_key));
         }
     }
     finish_completed(tx, &ended).await?;
     lock_agents(tx, &agents).await?;
-    rehead_then_write_agent(tx, &keys).await?;
+    let ending: Vec<_> = ended.iter().map(|locked| &locked.ending).collect();
+    release_then_write_agent(tx, &ending).await?;
     if !ended.is_empty() {
         tx.raise(Topic::Settled);
         let settled = u64::try_from(ended.len()).unwrap_or(u64::MAX);
@@ -157,7 +156,7 @@ pub async fn fail(
     error: &str,
     retry: Retry,
 ) -> Result<FailOutcome, LeaseError> {
-    let locked = lock_alive(tx, lease).await?;
+    let locked = lock_to_end(tx, lease).await?;
     let now = tx.now().await?;
     let attempt = count(locked.attempts).saturating_add(1);
     let error = clipped(error);
@@ -171,12 +170,12 @@ pub async fn fail(
             attempt,
             "failed",
             &*error,
-            locked.worker_id.as_ref(),
+            Some(&locked.worker_id),
         )],
     )
     .await?;
     if locked.cancelling == 1 {
-        cancel_leased(tx, lease).await?;
+        cancel_leased(tx, &locked).await?;
         return Ok(FailOutcome::Cancelled);
     }
     let wait = backoff(
@@ -201,7 +200,7 @@ pub async fn fail(
         finished_at,
     );
     put_back(tx, &[row]).await?;
-    rehead(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await?;
+    release(tx, &[&locked.ending]).await?;
     let (tallied, outcome) = match wait {
         Some(after) => (Outcome::Retried, FailOutcome::Requeued { after }),
         None => (Outcome::DeadLettered, FailOutcome::DeadLettered),
@@ -216,34 +215,31 @@ pub async fn fail(
 /// # Errors
 /// [`LeaseError::Lost`] where the lease is gone.
 pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
-    let locked = lock_alive(tx, lease).await?;
+    let locked = lock_to_end(tx, lease).await?;
     if locked.cancelling == 1 {
-        cancel_leased(tx, lease).await?;
+        cancel_leased(tx, &locked).await?;
         return Ok(());
     }
-    return_unspent(tx, lease).await?;
+    return_unspent(tx, &locked).await?;
     tx.tally(Tally::Settled(Outcome::GivenBack, 1));
     Ok(())
 }
 
 /// The message a worker had ends as cancelled; its conversation, which is locked, goes on.
-pub(super) async fn cancel_leased(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-    finish_cancelled(tx, &[(tenant, message)]).await?;
-    rehead(tx, &[(tenant, &lease.conversation_id)]).await?;
+pub(super) async fn cancel_leased(tx: &mut Tx, lease: &Locked) -> Result<(), StoreError> {
+    finish_cancelled(tx, &[(&lease.ending.tenant_id, &lease.message_id)]).await?;
+    release(tx, &[&lease.ending]).await?;
     tx.raise(Topic::Settled);
     tx.tally(Tally::Settled(Outcome::Cancelled, 1));
     Ok(())
 }
 
 /// Back to its place, no attempt spent.
-pub(super) async fn return_unspent(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
-    let (tenant, message) = (&lease.tenant_id, &lease.message_id);
-    put_back(tx, &[(tenant, message, "queued", 0, 0, None, None, None)]).await?;
-    rehead(tx, &[(&lease.tenant_id, &lease.conversation_id)]).await
+pub(super) async fn return_unspent(tx: &mut Tx, lease: &Locked) -> Result<(), StoreError> {
+    release(tx, &[&lease.ending]).await
 }
 
-/// Messages back in their places, or given up. Their conversations keep their leases until [`rehead`].
+/// Messages back in their places, or given up. Their conversations keep their leases until [`release`].
 pub(super) async fn put_back(tx: &mut Tx, rows: &[PutBack<'_>]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());

@@ -1,13 +1,13 @@
 use super::finish::{finish_cancelled, record_attempts};
-use super::head::rehead;
+use super::head::{pass, release};
 use super::hold::let_go;
-use super::rows::{Expired, ExpiredMessage, WorkOfTime};
+use super::rows::{Expired, WorkOfTime};
 use super::settle::put_back;
-use super::{Policy, Retry, backoff, batch, count, sql};
+use super::{Policy, Retry, backoff, count, sql};
 use crate::clock::Ids;
+use crate::domain::{ConversationId, TenantId};
 use crate::store::{StoreError, Topic, Tx, on_tx};
 use crate::telemetry::{Outcome, Tally};
-use std::collections::HashMap;
 
 /// Kept with a message whose worker was lost for the last time.
 const LOST: &str = "the worker was lost while it ran this message";
@@ -70,17 +70,23 @@ pub(super) async fn sweep_found(
 async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
     let now = tx.now().await?;
     let statement = tx.sql(sql::PROMOTE);
-    let promoted = on_tx!(tx, |conn| sqlx::query(statement)
-        .bind(now)
-        .bind(i64::from(policy.promote_batch))
-        .execute(conn)
-        .await
-        .map(|done| done.rows_affected()))?;
-    if promoted > 0 {
-        tx.tally(Tally::Promoted(promoted));
+    let promoted: Vec<(TenantId, ConversationId)> =
+        on_tx!(tx, |conn| sqlx::query_as(statement)
+            .bind(now)
+            .bind(i64::from(policy.promote_batch))
+            .fetch_all(conn)
+            .await)?;
+    let count = u64::try_from(promoted.len()).unwrap_or(u64::MAX);
+    if count > 0 {
+        let keys: Vec<_> = promoted
+            .iter()
+            .map(|(tenant, conversation)| (tenant, conversation))
+            .collect();
+        pass(tx, &keys).await?;
+        tx.tally(Tally::Promoted(count));
         tx.raise(Topic::Queue);
     }
-    Ok(promoted)
+    Ok(count)
 }
 
 /// A message that had started counts an attempt and a crash, and waits as after any failure, but is given up after the
@@ -102,37 +108,19 @@ async fn expire(
         // Another process is at it.
         return Ok(());
     }
-    let rows: Vec<_> = expired
-        .iter()
-        .map(|row| (&row.tenant_id, &row.message_id))
-        .collect();
-    let rows = batch(&rows)?;
-    let statement = tx.sql(sql::EXPIRED_MESSAGES);
-    let messages: Vec<ExpiredMessage> = on_tx!(tx, |conn| sqlx::query_as(statement)
-        .bind(rows)
-        .fetch_all(conn)
-        .await)?;
-    let messages: HashMap<_, _> = messages
-        .iter()
-        .map(|row| ((&row.tenant_id, &row.message_id), row))
-        .collect();
     let (mut back, mut ended, mut attempts) = (Vec::new(), Vec::new(), Vec::new());
-    for row in &expired {
-        let (tenant, message) = (&row.tenant_id, &row.message_id);
-        let Some(found) = messages.get(&(tenant, message)) else {
-            continue;
-        };
+    for found in &expired {
+        let (tenant, message) = (&found.ending.tenant_id, &found.message_id);
         let attempt = count(found.attempts).saturating_add(1);
         if found.started {
-            let worker = Some(&row.worker_id);
-            attempts.push((tenant, message, row.fence, attempt, "crashed", LOST, worker));
+            let (fence, worker) = (found.fence, Some(&found.worker_id));
+            attempts.push((tenant, message, fence, attempt, "crashed", LOST, worker));
         }
-        if row.cancelling == 1 {
+        if found.cancelling == 1 {
             ended.push((tenant, message));
             continue;
         }
         if !found.started {
-            back.push((tenant, message, "queued", 0, 0, None, None, None));
             continue;
         }
         let crashes = count(found.crashes).saturating_add(1);
@@ -154,11 +142,8 @@ async fn expire(
     record_attempts(tx, &attempts).await?;
     put_back(tx, &back).await?;
     finish_cancelled(tx, &ended).await?;
-    let conversations: Vec<_> = expired
-        .iter()
-        .map(|row| (&row.tenant_id, &row.conversation_id))
-        .collect();
-    rehead(tx, &conversations).await?;
+    let endings: Vec<_> = expired.iter().map(|found| &found.ending).collect();
+    release(tx, &endings).await?;
     if !ended.is_empty() {
         tx.raise(Topic::Settled);
         let cancelled = u64::try_from(ended.len()).unwrap_or(u64::MAX);

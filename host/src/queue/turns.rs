@@ -107,27 +107,16 @@ pub(super) async fn candidates(
         return Ok(Vec::new());
     }
     let rows = batch(shares)?;
-    if tx.is_shared() {
-        let ready: Vec<(String,)> = on_tx!(tx, |conn| sqlx::query_as(sql::LOCK_READY)
-            .bind(rows)
-            .bind(pool)
-            .bind(i64::from(suspects))
-            .fetch_all(conn)
-            .await)?;
-        let ready = batch(&ready)?;
-        let rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS_OF)
-            .bind(ready)
-            .fetch_all(conn)
-            .await)?;
-        return Ok(dealt(rows));
-    }
-    // All have the same share but for those with less room: what is over that is left where it is.
+    let now = tx.now().await?;
+    // All have the same share but for those with less room: on SQLite, what is over that is left where it is.
     let most = shares.iter().map(|(_, share)| *share).max().unwrap_or(0);
-    let mut rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(sql::HEADS)
-        .bind(rows)
+    let statement = tx.sql(sql::READY);
+    let mut rows: Vec<Candidate> = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(pool)
         .bind(i64::from(suspects))
+        .bind(now)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(rows)
         .fetch_all(conn)
         .await)?;
     let mut left: HashMap<&TenantId, usize> = shares

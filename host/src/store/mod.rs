@@ -10,6 +10,7 @@
 //! The database's clock is the only wall clock of the system: [`Tx::now`]. Only tests can set it.
 
 mod announcing;
+mod columns;
 mod dialect;
 mod error;
 mod listening;
@@ -24,6 +25,7 @@ pub use error::StoreError;
 pub use signals::{Listener, Signals, Topic};
 pub use tx::{Connection, Tx, Work};
 
+pub(crate) use columns::Columns;
 pub(crate) use dialect::without_nul;
 pub(crate) use tx::on_tx;
 

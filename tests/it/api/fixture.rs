@@ -85,15 +85,17 @@ pub(super) async fn give_up(worker: &Client) {
 
 /// Every row the queue has, as far as a request may change it.
 pub(super) async fn rows(factory: &Factory) -> Vec<String> {
-    const SQL: [&str; 8] = [
+    const SQL: [&str; 10] = [
         "SELECT 'message ' || tenant_id || ' ' || message_id || ' ' || conversation_id || ' ' || CAST(seq AS TEXT)
-            || ' ' || status || ' ' || CAST(attempts AS TEXT) || ' ' || COALESCE(CAST(started_at AS TEXT), '-')
-            || ' ' || COALESCE(last_error, '-') FROM message_queue ORDER BY 1",
+            || ' ' || status || ' ' || CAST(attempts AS TEXT) || ' ' || COALESCE(last_error, '-') FROM message_queue ORDER BY 1",
         "SELECT 'finished ' || tenant_id || ' ' || message_id || ' ' || outcome FROM finished_messages ORDER BY 1",
-        "SELECT 'conversation ' || tenant_id || ' ' || conversation_id || ' ' || agent_key || ' ' || state || ' '
-            || CAST(next_seq AS TEXT) || ' ' || CAST(fence AS TEXT) || ' ' || COALESCE(message_id, '-') || ' '
-            || COALESCE(lease_token, '-') || ' ' || COALESCE(CAST(lease_until AS TEXT), '-') || ' '
-            || COALESCE(paused_reason, '-') || ' ' || CAST(cancelling AS TEXT) FROM conversations ORDER BY 1",
+        "SELECT 'conversation ' || tenant_id || ' ' || conversation_id || ' ' || agent_key || ' ' || CAST(next_seq AS TEXT)
+            || ' ' || CAST(last_available_at AS TEXT) || ' ' || COALESCE(paused_reason, '-') FROM conversations ORDER BY 1",
+        "SELECT 'head ' || tenant_id || ' ' || conversation_id || ' ' || state || ' ' || CAST(due_at AS TEXT) || ' ' || message_id
+            FROM heads ORDER BY 1",
+        "SELECT 'lease ' || tenant_id || ' ' || conversation_id || ' ' || message_id || ' ' || CAST(fence AS TEXT) || ' '
+            || lease_token || ' ' || CAST(lease_until AS TEXT) || ' ' || COALESCE(CAST(started_at AS TEXT), '-') || ' '
+            || CAST(cancelling AS TEXT) FROM leases ORDER BY 1",
         "SELECT 'source ' || tenant_id || ' ' || source || ' ' || source_id || ' ' || message_id
             FROM message_sources ORDER BY 1",
         "SELECT 'attempt ' || tenant_id || ' ' || message_id || ' ' || error FROM message_attempts ORDER BY 1",

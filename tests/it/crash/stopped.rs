@@ -56,10 +56,9 @@ async fn messages(site: &Site) -> Vec<(String, i64, i64)> {
         .expect("the site's database");
     let sql = "
         SELECT status, attempts, crashes FROM (
-            SELECT m.seq, CASE WHEN c.message_id = m.message_id THEN 'processing' ELSE m.status END AS status, m.attempts,
-                m.crashes
+            SELECT m.seq, CASE WHEN l.message_id IS NULL THEN m.status ELSE 'processing' END AS status, m.attempts, m.crashes
             FROM message_queue m
-            JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
+            LEFT JOIN leases l ON l.tenant_id = m.tenant_id AND l.message_id = m.message_id
             UNION ALL SELECT seq, outcome, attempts, crashes FROM finished_messages
         ) ORDER BY seq";
     sqlx::query_as(sql)

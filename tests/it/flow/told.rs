@@ -19,8 +19,7 @@ async fn worker_of(factory: &Factory, message: &MessageId) -> WorkerId {
             .db()
             .read(move |tx| {
                 Box::pin(async move {
-                    let sql = "SELECT c.worker_id FROM conversations c JOIN message_queue m
-                        ON m.message_id = c.message_id WHERE m.message_id = $1 AND m.started_at IS NOT NULL";
+                    let sql = "SELECT worker_id FROM leases WHERE message_id = $1 AND started_at IS NOT NULL";
                     Ok(on_either!(tx, |conn| sqlx::query_scalar(sql)
                         .bind(&of)
                         .fetch_optional(conn)

@@ -76,10 +76,8 @@ async fn upgraded(test: &TestDatabase) -> (Arc<Admission>, Digest, Digest) {
         give_skill(test, *digest, agent).await;
     }
     test.execute(
-        "INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, state, next_seq,
-            last_available_at, priority, suspect, fence, created_at)
-        VALUES ('acme', 'one', 'older', 'default', 'idle', 1, 100, 50, 0, 0, 0),
-               ('acme', 'two', 'newer', 'default', 'idle', 1, 200, 50, 0, 0, 0)",
+        "INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, next_seq, last_available_at, created_at)
+        VALUES ('acme', 'one', 'older', 'default', 1, 100, 0), ('acme', 'two', 'newer', 'default', 1, 200, 0)",
     )
     .await;
     test.execute("UPDATE compiled_components SET compatibility = 'the version before'")

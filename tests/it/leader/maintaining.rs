@@ -55,7 +55,7 @@ store_cases! {
         queue.test.advance(lease).await;
         let round = round(&queue.test, 10).await;
         assert_eq!((round.swept.promoted, round.swept.expired), (1, 1));
-        let waiting = "SELECT count(*) FROM conversations WHERE state = 'ready'";
+        let waiting = "SELECT count(*) FROM heads WHERE state = 'ready'";
         assert_eq!(queue.test.number(waiting).await, 2);
         let nothing = self::round(&queue.test, 10).await;
         assert_eq!(nothing, Round::default());

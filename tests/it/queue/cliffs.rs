@@ -10,15 +10,17 @@ use sqlx::{Executor as _, Row as _};
 /// Rows of one kind in the crowd.
 const CROWD: i64 = 20_000;
 
-/// What a claim runs, each with its arguments: it looks, finds the tenants in turn, locks conversations, reads their heads
-/// and leases them; what an enqueue, a settlement and the sweep run.
+/// What a claim runs, each with its arguments: it looks, finds the tenants in turn, locks conversations that are ready and leases
+/// them; what an enqueue, a settlement and the sweep run.
 fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let addresses = r#"'[["(0,1)"],["(0,2)"],["(0,3)"]]'"#;
-    let leases = r#"'[["acme","c1","msg","t",1,"(0,1)"]]', 'worker', 1800000000000, 1800000000000"#;
-    let leases_of_three = r#"'[["acme","c1","m1"],["acme","c2","m2"],["acme","c3","m3"]]'"#;
-    let reheaded = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]', 1700000000000"#;
+    let leased = r#"'worker', 1800000000000, 1800000000000, '{acme}', '{c1}', '{1}', '{t}', '{"(0,1)"}'"#;
+    let leases = r#"'{acme,acme}', '{d1,d2}'"#;
+    let released = r#"1700000000000, '{acme,acme}', '{d1,d2}', '{support,support}', '{default,default}', '{0,0}',
+        '{"(0,1)","(0,2)"}'"#;
+    let reheaded = r#"1700000000000, '[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
+    let keys = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
     let arriving = r#"'[["acme","support","c1","test","1"],["acme","support","c2","test",null]]'"#;
-    let shares = r#"'[["acme",3]]', 'default', 0"#;
+    let shares = r#"'default', 0, 1700000000000, 3, '[["acme",3]]'"#;
     vec![
         (
             "look",
@@ -26,15 +28,16 @@ fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
             "'default', 'worker', 1700000000000",
         ),
         ("tenants", sql::TENANTS_IN_TURN, "'default', 0, '', 3, 100"),
-        ("lock", sql::LOCK_READY, shares),
-        ("heads", sql::HEADS_OF, addresses),
-        ("lease", sql::LEASE.postgres, leases),
+        ("ready", sql::READY.postgres, shares),
+        ("lease", sql::LEASE.postgres, leased),
         (
             "look before enqueue",
             sql::LOOK_BEFORE_ENQUEUE.postgres,
             arriving,
         ),
-        ("lock to settle", sql::LOCK.postgres, leases_of_three),
+        ("busy", sql::BUSY.postgres, keys),
+        ("lock to settle", sql::LOCK.postgres, leases),
+        ("release", sql::RELEASE.postgres, released),
         ("rehead", sql::REHEAD.postgres, reheaded),
         ("next change", sql::NEXT_TURN, ""),
         ("promote", sql::PROMOTE.postgres, "1700000000000, 3"),
@@ -93,15 +96,24 @@ async fn read_by_each(test: &TestDatabase) -> Vec<(&'static str, f64)> {
     read
 }
 
-/// Conversations by the thousand, made by the database itself: `state` with its moment, and a message each.
-async fn crowd(test: &TestDatabase, prefix: &str, state: &str, due: &str, priority: u32) {
+/// Conversations by the thousand, made by the database itself, with a message each; what they wait for, where that is said: a
+/// state, its moment and a priority.
+async fn crowd(test: &TestDatabase, prefix: &str, waits: Option<(&str, &str, u32)>) {
     let conversations = format!(
-        "INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, state, next_seq, last_available_at,
-            priority, due_at, suspect, fence, created_at)
-        SELECT 'acme', '{prefix}' || n, 'support', 'default', '{state}', 2, 0, {priority}, {due}, 0, 0, 0
-        FROM generate_series(1, {CROWD}) n"
+        "INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, next_seq, last_available_at, created_at)
+        SELECT 'acme', '{prefix}' || n, 'support', 'default', 2, 0, 0 FROM generate_series(1, {CROWD}) n"
     );
     execute(test, conversations).await;
+    if let Some((state, due, priority)) = waits {
+        let heads = format!(
+            "INSERT INTO heads (tenant_id, conversation_id, agent_key, pool, state, priority, due_at, suspect, message_id,
+                trace_id, available_at, attempts, crashes, max_attempts)
+            SELECT 'acme', '{prefix}' || n, 'support', 'default', '{state}', {priority}, {due}, 0, 'msg_{prefix}' || n, n, {due},
+                0, 0, 3
+            FROM generate_series(1, {CROWD}) n"
+        );
+        execute(test, heads).await;
+    }
     messages(test, &format!("'{prefix}' || n"), prefix).await;
 }
 
@@ -137,6 +149,12 @@ async fn a_claim_reads_as_many_rows_of_postgresql_whatever_else_is_stored() {
         return;
     };
     let queue = Driver::new(test).await;
+    // Two that a worker has, to be released.
+    for conversation in ["d1", "d2", "d1", "d2"] {
+        queue.enqueue(conversation, "hi").await;
+    }
+    let had = queue.claim_as(request("another", 2, 0)).await.claimed;
+    assert_eq!(had.len(), 2);
     for number in 0..9 {
         queue.enqueue(&format!("c{number}"), "hi").await;
     }
@@ -147,14 +165,14 @@ async fn a_claim_reads_as_many_rows_of_postgresql_whatever_else_is_stored() {
     assert!(
         alone
             .iter()
-            .any(|(name, rows)| *name == "lock" && *rows >= 3.0),
+            .any(|(name, rows)| *name == "ready" && *rows >= 3.0),
         "{alone:?}"
     );
     // One hot conversation; a crowd of the future, of the highest priority; idle ones; more that are ready; finished ones.
     messages(test, "'c1'", "hot").await;
-    crowd(test, "later", "waiting", "1900000000000", 100).await;
-    crowd(test, "idle", "idle", "NULL", 50).await;
-    crowd(test, "ready", "ready", "1900000000000", 10).await;
+    crowd(test, "later", Some(("waiting", "1900000000000", 100))).await;
+    crowd(test, "idle", None).await;
+    crowd(test, "ready", Some(("ready", "1900000000000", 10))).await;
     execute(
         test,
         format!(

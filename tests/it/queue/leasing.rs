@@ -125,7 +125,7 @@ store_cases! {
         let first = queue.start(&lease).await.unwrap();
         queue.test.advance(SECOND).await;
         assert_eq!(queue.start(&lease).await.unwrap(), first);
-        let started = queue.test.number("SELECT started_at FROM message_queue").await;
+        let started = queue.test.number("SELECT started_at FROM leases").await;
         assert_eq!(started, queue.test.now().as_millis() - 1000);
     }
 

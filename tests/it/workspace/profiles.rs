@@ -100,9 +100,8 @@ store_cases! {
         let pool = |name: &str| Configure { pool: Some(name.parse::<Pool>().unwrap()), ..Configure::default() };
         assert!(configure(&test, &mia, pool("large")).await.unwrap().0);
         test.execute("
-            INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, state, next_seq,
-                last_available_at, priority, suspect, fence, created_at)
-            VALUES ('mia', 'c', 'default', 'large', 'idle', 1, 0, 0, 0, 0, 0)").await;
+            INSERT INTO conversations (tenant_id, conversation_id, agent_key, pool, next_seq, last_available_at, created_at)
+            VALUES ('mia', 'c', 'default', 'large', 1, 0, 0)").await;
         let error = configure(&test, &mia, pool("small")).await.unwrap_err();
         assert!(matches!(error, WorkspaceError::PoolFixed(_)));
         assert!(!configure(&test, &mia, pool("large")).await.unwrap().0);

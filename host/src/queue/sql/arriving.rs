@@ -54,46 +54,67 @@ pub const GIVE_UP_SOURCES: Sql = Sql {
     WHERE s.tenant_id = j.value ->> 0 AND s.source = j.value ->> 1 AND s.source_id = j.value ->> 2",
 };
 
-/// Conversations, locked by being written, in one order: made where there is none, places taken. Where a message is due at once
-/// (the due moment is NULL), it becomes the head of an idle conversation here and now. $1 batch of (tenant, conversation,
-/// agent, pool, how many, due, last available at, priority), $2 now.
+/// Conversations, locked by being written, in one order: made where there is none, places taken. $1 batch of (tenant,
+/// conversation, agent, pool, how many, last available at), $2 now.
 pub const TAKE_PLACES: Sql = Sql {
     sqlite: "
-    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, state, next_seq,
-        last_available_at, priority, due_at, suspect, fence, created_at)
-    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
-        CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
-        1 + (j.value ->> 4), j.value ->> 6, j.value ->> 7, COALESCE(j.value ->> 5, $2), 0, 0, $2
+    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, next_seq, last_available_at, created_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 1 + (j.value ->> 4), j.value ->> 5, $2
     FROM jsonb_each($1) j WHERE true
     ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
         next_seq = c.next_seq + excluded.next_seq - 1,
         pool = CASE WHEN c.agent_key = excluded.agent_key THEN excluded.pool ELSE c.pool END,
-        last_available_at = max(c.last_available_at, excluded.last_available_at),
-        state = CASE WHEN c.state = 'idle' THEN excluded.state ELSE c.state END,
-        priority = CASE WHEN c.state = 'idle' THEN excluded.priority ELSE c.priority END,
-        suspect = CASE WHEN c.state = 'idle' THEN 0 ELSE c.suspect END,
-        due_at = CASE WHEN c.state = 'idle' THEN excluded.due_at ELSE c.due_at END
-    RETURNING tenant_id, conversation_id, agent_key, state, paused_reason IS NOT NULL AS paused, next_seq,
-        last_available_at",
+        last_available_at = max(c.last_available_at, excluded.last_available_at)
+    RETURNING tenant_id, conversation_id, agent_key, paused_reason IS NOT NULL AS paused, next_seq, last_available_at",
     postgres: "
-    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, state, next_seq,
-        last_available_at, priority, due_at, suspect, fence, created_at)
-    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
-        CASE WHEN j.value ->> 5 IS NULL THEN 'ready' ELSE 'waiting' END,
-        1 + (j.value ->> 4)::bigint, (j.value ->> 6)::bigint, (j.value ->> 7)::bigint,
-        COALESCE((j.value ->> 5)::bigint, $2), 0, 0, $2
+    INSERT INTO conversations AS c (tenant_id, conversation_id, agent_key, pool, next_seq, last_available_at, created_at)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 1 + (j.value ->> 4)::bigint, (j.value ->> 5)::bigint, $2
     FROM jsonb_array_elements($1::jsonb) j
     ORDER BY (j.value ->> 0) COLLATE \"C\", (j.value ->> 1) COLLATE \"C\"
     ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET
         next_seq = c.next_seq + excluded.next_seq - 1,
         pool = CASE WHEN c.agent_key = excluded.agent_key THEN excluded.pool ELSE c.pool END,
-        last_available_at = greatest(c.last_available_at, excluded.last_available_at),
-        state = CASE WHEN c.state = 'idle' THEN excluded.state ELSE c.state END,
-        priority = CASE WHEN c.state = 'idle' THEN excluded.priority ELSE c.priority END,
-        suspect = CASE WHEN c.state = 'idle' THEN 0 ELSE c.suspect END,
-        due_at = CASE WHEN c.state = 'idle' THEN excluded.due_at ELSE c.due_at END
-    RETURNING tenant_id, conversation_id, agent_key, state, paused_reason IS NOT NULL AS paused, next_seq,
-        last_available_at",
+        last_available_at = greatest(c.last_available_at, excluded.last_available_at)
+    RETURNING tenant_id, conversation_id, agent_key, paused_reason IS NOT NULL AS paused, next_seq, last_available_at",
+};
+
+/// Which of these conversations have something to do, or are with a worker. They are locked, so that nothing ends meanwhile: a
+/// claim can only move one from the one to the other. $1 batch of (tenant, conversation).
+pub const BUSY: Sql = Sql {
+    sqlite: "
+    SELECT h.tenant_id, h.conversation_id, h.state FROM jsonb_each($1) j
+    CROSS JOIN heads h
+    WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+    UNION ALL
+    SELECT l.tenant_id, l.conversation_id, 'leased' AS state FROM jsonb_each($1) j
+    CROSS JOIN leases l
+    WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
+    postgres: "
+    SELECT h.tenant_id, h.conversation_id, h.state
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    JOIN heads h ON h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+    UNION ALL
+    SELECT l.tenant_id, l.conversation_id, 'leased' AS state
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
+};
+
+/// First messages of idle conversations, which are locked, due at once. $1 columns of (tenant, conversation, agent, pool, priority,
+/// message, trace, available at, max attempts).
+pub const FIRST_HEADS: Sql = Sql {
+    sqlite: "
+    INSERT INTO heads (tenant_id, conversation_id, agent_key, pool, state, priority, due_at, suspect, message_id, trace_id,
+        available_at, attempts, crashes, max_attempts)
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3, 'ready', j.value ->> 4, j.value ->> 7, 0, j.value ->> 5,
+        j.value ->> 6, j.value ->> 7, 0, 0, j.value ->> 8
+    FROM jsonb_each($1) j",
+    postgres: "
+    INSERT INTO heads (tenant_id, conversation_id, agent_key, pool, state, priority, due_at, suspect, message_id, trace_id,
+        available_at, attempts, crashes, max_attempts)
+    SELECT tenant_id, conversation_id, agent_key, pool, 'ready', priority, available_at, 0, message_id, trace_id, available_at,
+        0, 0, max_attempts
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bigint[], $9::bigint[])
+        AS u (tenant_id, conversation_id, agent_key, pool, priority, message_id, trace_id, available_at, max_attempts)",
 };
 
 /// $1 batch of (tenant, message, conversation, seq, payload, priority, source, source id, trace, available at, not before,

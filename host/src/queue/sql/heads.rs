@@ -2,15 +2,38 @@
 
 use crate::store::Sql;
 
-macro_rules! rehead {
+/// The columns of `heads`, in the order of both statements below.
+macro_rules! heads {
+    () => {
+        "
+    INSERT INTO heads (tenant_id, conversation_id, agent_key, pool, state, priority, due_at, suspect, message_id, trace_id,
+        available_at, not_before, attempts, crashes, max_attempts)"
+    };
+}
+
+/// The head of the conversation that `$of` names, as `m`.
+macro_rules! head_of {
+    ($of:literal) => {
+        concat!(
+            "LATERAL (
+            SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.priority, q.attempts, q.crashes, q.max_attempts
+            FROM message_queue q
+            WHERE q.tenant_id = ",
+            $of,
+            ".tenant_id AND q.conversation_id = ",
+            $of,
+            ".conversation_id AND q.status = 'queued'
+            ORDER BY q.available_at, q.seq LIMIT 1) m ON true"
+        )
+    };
+}
+
+/// The agents of `named` that are held, locked so or so.
+macro_rules! held_agents {
     ($lock:literal) => {
         concat!(
             "
-    WITH named AS MATERIALIZED (
-        SELECT c.ctid AS row_address, c.tenant_id, c.conversation_id, c.agent_key, c.paused_reason
-        FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-        JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    ), held AS MATERIALIZED (
+    held AS MATERIALIZED (
         SELECT a.tenant_id, a.agent_key
         FROM (SELECT DISTINCT tenant_id, agent_key FROM named ORDER BY tenant_id, agent_key) n
         CROSS JOIN LATERAL (
@@ -18,66 +41,169 @@ macro_rules! rehead {
             WHERE p.tenant_id = n.tenant_id AND p.agent_key = n.agent_key AND (p.held_reason IS NOT NULL OR p.paused = 1) ",
             $lock,
             ") a
-    )
-    UPDATE conversations SET
-        state = CASE WHEN h.message_id IS NULL THEN 'idle' WHEN h.held THEN 'held'
-            WHEN h.not_before > $2 THEN 'waiting' ELSE 'ready' END,
-        due_at = CASE WHEN h.message_id IS NULL OR h.held THEN NULL ELSE COALESCE(h.not_before, h.available_at) END,
-        priority = COALESCE(h.priority, conversations.priority),
-        suspect = CASE WHEN h.crashes > 0 THEN 1 ELSE 0 END,
-        message_id = NULL, worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL,
-        cancelling = 0
-    FROM (
-        SELECT c.row_address, a.agent_key IS NOT NULL OR c.paused_reason IS NOT NULL AS held,
-            m.message_id, m.not_before, m.available_at, m.priority, m.crashes
-        FROM named c
-        LEFT JOIN held a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
-        LEFT JOIN LATERAL (
-            SELECT q.message_id, q.not_before, q.available_at, q.priority, q.crashes FROM message_queue q
-            WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
-            ORDER BY q.available_at, q.seq LIMIT 1) m ON true
-    ) AS h
-    WHERE conversations.ctid = h.row_address
-    RETURNING state"
+    )"
         )
     };
 }
 
-/// Take conversations' leases away, where they have one, and compute what each waits for now from its head. The
-/// conversations are locked. On PostgreSQL a held agent is locked too until this has committed: a resume at the same
-/// moment would not see the conversation that is parked here, and leave it parked. Where somebody has the agent locked, the
-/// conversation is not parked but left ready, so that nobody waits: the next claim finds the agent as it is then. $1 batch of (tenant, conversation),
-/// $2 now.
-pub const REHEAD: Sql = Sql {
-    sqlite: "
-    UPDATE conversations SET
-        state = CASE WHEN h.message_id IS NULL THEN 'idle' WHEN h.held = 1 THEN 'held'
-            WHEN h.not_before > $2 THEN 'waiting' ELSE 'ready' END,
-        due_at = CASE WHEN h.message_id IS NULL OR h.held = 1 THEN NULL ELSE COALESCE(h.not_before, h.available_at) END,
-        priority = COALESCE(h.priority, conversations.priority),
-        suspect = CASE WHEN h.crashes > 0 THEN 1 ELSE 0 END,
-        message_id = NULL, worker_id = NULL, lease_token = NULL, lease_until = NULL, lease_deadline = NULL,
-        cancelling = 0
-    FROM (
-        SELECT c.tenant_id, c.conversation_id, CASE WHEN a.held_reason IS NULL AND a.paused = 0 AND c.paused_reason IS NULL THEN 0 ELSE 1 END AS held,
-            m.message_id, m.not_before, m.available_at, m.priority, m.crashes
-        FROM jsonb_each($1) j
-        CROSS JOIN conversations c
-        JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
-        LEFT JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = (
-            SELECT q.message_id FROM message_queue q
-            WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
-            ORDER BY q.available_at, q.seq LIMIT 1)
-        WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    ) AS h
-    WHERE conversations.tenant_id = h.tenant_id AND conversations.conversation_id = h.conversation_id
-    RETURNING state",
-    postgres: rehead!("FOR SHARE SKIP LOCKED"),
+/// From `named` and `held`, to `heads`.
+macro_rules! headed {
+    () => {
+        concat!(
+            heads!(),
+            "
+    SELECT n.tenant_id, n.conversation_id, n.agent_key, n.pool,
+        CASE WHEN n.paused = 1 OR a.agent_key IS NOT NULL THEN 'held' WHEN n.not_before > $1 THEN 'waiting' ELSE 'ready' END,
+        n.priority, COALESCE(n.not_before, n.available_at), CASE WHEN n.crashes > 0 THEN 1 ELSE 0 END, n.message_id, n.trace_id,
+        n.available_at, n.not_before, n.attempts, n.crashes, n.max_attempts
+    FROM named n
+    LEFT JOIN held a ON a.tenant_id = n.tenant_id AND a.agent_key = n.agent_key
+    WHERE n.message_id IS NOT NULL"
+        )
+    };
+}
+
+macro_rules! release {
+    ($lock:literal) => {
+        concat!(
+            "
+    WITH named AS MATERIALIZED (
+        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, m.*
+        FROM (
+            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+                AS u (tenant_id, conversation_id, agent_key, pool, paused, row_address)
+            WHERE paused >= 0) j
+        LEFT JOIN ",
+            head_of!("j"),
+            "
+    ),",
+            held_agents!($lock),
+            ", ended AS (
+        DELETE FROM leases l USING named n
+        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
+    )",
+            headed!(),
+            "
+    RETURNING state, not_before IS NOT NULL AS timed"
+        )
+    };
+}
+
+/// Leases end, and the next message of each conversation becomes its head. The conversations and the leases are locked. On
+/// PostgreSQL a held agent is locked too until this has committed: a resume at the same moment would not see the conversation
+/// that is parked here, and leave it parked. Where somebody has the agent locked, the conversation is not parked but left ready,
+/// so that nobody waits: the next claim finds the agent as it is then. On SQLite the second half of it: [`END_LEASES`] is the first.
+/// $1 now, $2 columns of (tenant, conversation, agent, pool, whether the conversation is paused, address of the lease's row).
+pub const RELEASE: Sql = Sql {
+    sqlite: concat!(
+        heads!(),
+        "
+    SELECT j.value ->> 0, j.value ->> 1, j.value ->> 2, j.value ->> 3,
+        CASE WHEN j.value ->> 4 = 1 OR a.held_reason IS NOT NULL OR a.paused = 1 THEN 'held' WHEN m.not_before > $1 THEN 'waiting'
+            ELSE 'ready' END,
+        m.priority, COALESCE(m.not_before, m.available_at), CASE WHEN m.crashes > 0 THEN 1 ELSE 0 END, m.message_id, m.trace_id,
+        m.available_at, m.not_before, m.attempts, m.crashes, m.max_attempts
+    FROM jsonb_each($2) j
+    CROSS JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = (
+        SELECT q.message_id FROM message_queue q
+        WHERE q.tenant_id = j.value ->> 0 AND q.conversation_id = j.value ->> 1 AND q.status = 'queued'
+        ORDER BY q.available_at, q.seq LIMIT 1)
+    CROSS JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 2
+    RETURNING state, not_before IS NOT NULL AS timed"
+    ),
+    postgres: release!("FOR SHARE SKIP LOCKED"),
 };
 
-/// As [`REHEAD`], for a transaction that may write the agent's row later: two that shared its lock would wait for each
+/// As [`RELEASE`], for a transaction that may write the agent's row later: two that shared its lock would wait for each
 /// other then. It waits for the agent; a batch over several has locked them before, in one order.
-pub const REHEAD_THEN_WRITE_AGENT: Sql = Sql {
-    sqlite: REHEAD.sqlite,
-    postgres: rehead!("FOR NO KEY UPDATE"),
+pub const RELEASE_THEN_WRITE_AGENT: Sql = Sql {
+    sqlite: RELEASE.sqlite,
+    postgres: release!("FOR NO KEY UPDATE"),
+};
+
+/// SQLite's first half of [`RELEASE`]. $1 its columns.
+pub const END_LEASES: &str = "
+    DELETE FROM leases WHERE (tenant_id, conversation_id) IN (
+        SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)";
+
+/// On PostgreSQL, before [`REHEAD`] and before anybody asks whether a worker has a conversation that is locked: no claim takes it
+/// from here on, and one that was taking it has. $1 batch of (tenant, conversation).
+pub const LOCK_HEADS: &str = "
+    SELECT 1
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    JOIN heads h ON h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+    ORDER BY h.tenant_id, h.conversation_id FOR UPDATE OF h";
+
+/// Compute afresh what conversations wait for that no worker has; one that a worker has is left as it is. They are locked, with
+/// their heads. Agents are locked as by [`RELEASE`]. On SQLite the second half: [`LEAVE_HEADS`] is the first. $1 now, $2 batch of (tenant,
+/// conversation).
+pub const REHEAD: Sql = Sql {
+    sqlite: concat!(
+        heads!(),
+        "
+    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.pool,
+        CASE WHEN c.paused_reason IS NOT NULL OR a.held_reason IS NOT NULL OR a.paused = 1 THEN 'held'
+            WHEN m.not_before > $1 THEN 'waiting' ELSE 'ready' END,
+        m.priority, COALESCE(m.not_before, m.available_at), CASE WHEN m.crashes > 0 THEN 1 ELSE 0 END, m.message_id, m.trace_id,
+        m.available_at, m.not_before, m.attempts, m.crashes, m.max_attempts
+    FROM jsonb_each($2) j
+    CROSS JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+    CROSS JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = (
+        SELECT q.message_id FROM message_queue q
+        WHERE q.tenant_id = c.tenant_id AND q.conversation_id = c.conversation_id AND q.status = 'queued'
+        ORDER BY q.available_at, q.seq LIMIT 1)
+    CROSS JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
+    WHERE NOT EXISTS (
+        SELECT 1 FROM leases l WHERE l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id)
+    RETURNING state, not_before IS NOT NULL AS timed"
+    ),
+    postgres: concat!(
+        "
+    WITH named AS MATERIALIZED (
+        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.pool, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused, m.*
+        FROM (SELECT value FROM jsonb_array_elements($2::jsonb) WHERE jsonb_typeof(value) = 'array') j
+        JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+        LEFT JOIN ",
+        head_of!("c"),
+        "
+        WHERE NOT EXISTS (
+            SELECT 1 FROM leases l WHERE l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id)
+    ),",
+        held_agents!("FOR SHARE SKIP LOCKED"),
+        ", gone AS (
+        DELETE FROM heads h USING named n
+        WHERE h.tenant_id = n.tenant_id AND h.conversation_id = n.conversation_id AND n.message_id IS NULL
+    )",
+        headed!(),
+        "
+    ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET agent_key = excluded.agent_key, pool = excluded.pool,
+        state = excluded.state, priority = excluded.priority, due_at = excluded.due_at, suspect = excluded.suspect,
+        message_id = excluded.message_id, trace_id = excluded.trace_id, available_at = excluded.available_at,
+        not_before = excluded.not_before, attempts = excluded.attempts, crashes = excluded.crashes,
+        max_attempts = excluded.max_attempts
+    RETURNING state, not_before IS NOT NULL AS timed"
+    ),
+};
+
+/// SQLite's first half of [`REHEAD`], and the last of [`super::LEASE`]. $1 batch of (tenant, conversation, ...).
+pub const LEAVE_HEADS: &str = "
+    DELETE FROM heads WHERE (tenant_id, conversation_id) IN (
+        SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)";
+
+/// A head whose time has come stands before all that arrives from now on, whatever the clock does: conversations, which are
+/// locked, keep its place in mind. $1 batch of (tenant, conversation).
+pub const PASS: Sql = Sql {
+    sqlite: "
+    UPDATE conversations SET last_available_at = h.available_at
+    FROM jsonb_each($1) j
+    CROSS JOIN heads h ON h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+    WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1
+        AND h.state = 'ready' AND h.available_at > conversations.last_available_at",
+    postgres: "
+    UPDATE conversations c SET last_available_at = h.available_at
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    CROSS JOIN heads h
+    WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+        AND c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+        AND h.state = 'ready' AND h.available_at > c.last_available_at",
 };

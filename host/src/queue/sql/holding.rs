@@ -22,21 +22,25 @@ pub const RESUMING: Sql = Sql {
     FOR NO KEY UPDATE SKIP LOCKED",
 };
 
-/// Those that wait for their agent, not those that somebody paused. $1 tenant, $2 agent, $3 how many.
+/// Those that wait for their agent, not those that somebody paused. On PostgreSQL locked. $1 tenant, $2 agent, $3 how many.
 pub const HELD_CONVERSATIONS: Sql = Sql {
     sqlite: "
-    SELECT tenant_id, conversation_id FROM conversations
-    WHERE state <> 'idle' AND state = 'held' AND tenant_id = $1 AND agent_key = $2 AND paused_reason IS NULL LIMIT $3",
+    SELECT h.tenant_id, h.conversation_id FROM heads h
+    CROSS JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
+    WHERE h.state = 'held' AND h.tenant_id = $1 AND h.agent_key = $2 AND c.paused_reason IS NULL LIMIT $3",
     postgres: "
-    SELECT tenant_id, conversation_id FROM conversations
-    WHERE state <> 'idle' AND state = 'held' AND tenant_id = $1 AND agent_key = $2 AND paused_reason IS NULL LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED",
+    SELECT h.tenant_id, h.conversation_id FROM heads h
+    JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
+    WHERE h.state = 'held' AND h.tenant_id = $1 AND h.agent_key = $2 AND c.paused_reason IS NULL LIMIT $3
+    FOR NO KEY UPDATE SKIP LOCKED",
 };
 
 /// Unless a conversation is held still: one that somebody else had locked. $1 tenant, $2 agent.
 pub const RESUMED: &str = "
     UPDATE agent_profiles SET resuming = 0 WHERE tenant_id = $1 AND agent_key = $2 AND NOT EXISTS (
-        SELECT 1 FROM conversations WHERE state <> 'idle' AND state = 'held' AND tenant_id = $1 AND agent_key = $2
-            AND paused_reason IS NULL)";
+        SELECT 1 FROM heads h
+        JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
+        WHERE h.state = 'held' AND h.tenant_id = $1 AND h.agent_key = $2 AND c.paused_reason IS NULL)";
 
 /// The first reason stays. $1 tenant, $2 reason.
 pub const PAUSE_TENANT: &str = "
@@ -83,13 +87,11 @@ pub const LOCK_AGENTS: &str = "
 /// The first reason stays. $1 tenant, $2 conversation, $3 reason.
 pub const PAUSE_CONVERSATION: &str = "
     UPDATE conversations SET paused_reason = COALESCE(paused_reason, $3)
-    WHERE tenant_id = $1 AND conversation_id = $2
-    RETURNING state";
+    WHERE tenant_id = $1 AND conversation_id = $2";
 
 /// $1 tenant, $2 conversation.
 pub const RESUME_CONVERSATION: &str = "
-    UPDATE conversations SET paused_reason = NULL WHERE tenant_id = $1 AND conversation_id = $2
-    RETURNING state";
+    UPDATE conversations SET paused_reason = NULL WHERE tenant_id = $1 AND conversation_id = $2";
 
 /// In flight at most; NULL: as configured. $1 tenant, $2 how many.
 pub const LIMIT_TENANT: &str = "UPDATE tenants SET max_in_flight = $2 WHERE tenant_id = $1";

@@ -6,36 +6,48 @@ macro_rules! looks {
     ($lock:literal) => {
         concat!(
             "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.lease_token, c.fence, c.lease_until, c.cancelling, c.worker_id,
-        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts, m.ctid::text AS row_address
-    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    CROSS JOIN LATERAL (
-        SELECT q.ctid, q.message_id, q.attempts, q.max_attempts FROM message_queue q
-        WHERE q.tenant_id = j.value ->> 0 AND q.message_id = j.value ->> 2 LIMIT 1) m ",
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
+        l.lease_token, l.lease_until, l.cancelling, 0::bigint AS paused, l.ctid::text AS row_address
+    FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j
+    JOIN leases l ON l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id ",
             $lock
         )
     };
 }
 
-/// What leases are compared with, to read under them, with the messages they are for. $1 batch of (tenant, conversation,
-/// message).
+/// What leases are compared with, to read under them. $1 columns of (tenant, conversation).
 pub const LOOK: Sql = Sql {
     sqlite: "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.lease_token, c.fence, c.lease_until, c.cancelling, c.worker_id,
-        c.message_id, m.message_id AS of_message_id, m.attempts, m.max_attempts, NULL AS row_address
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
+        l.lease_token, l.lease_until, l.cancelling, 0 AS paused, NULL AS row_address
     FROM jsonb_each($1) j
-    CROSS JOIN conversations c
-    JOIN message_queue m ON m.tenant_id = c.tenant_id AND m.message_id = j.value ->> 2
-    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
+    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
     postgres: looks!(""),
 };
 
-/// As [`LOOK`], to write under the leases: conversations are locked, in one order, and read as they are once a wait is
-/// over. The messages are not: whatever changes one that is leased has its conversation locked.
-pub const LOCK: Sql = Sql {
+/// As [`LOOK`], to write under the leases: they are locked, in one order, and read as they are once a wait is over.
+pub const LOCK_LEASES: Sql = Sql {
     sqlite: LOOK.sqlite,
-    postgres: looks!("ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c"),
+    postgres: looks!("ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l"),
+};
+
+/// As [`LOCK_LEASES`], to end them: their conversations are locked first, and say what comes next of pool and pause.
+pub const LOCK: Sql = Sql {
+    sqlite: "
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
+        l.lease_token, l.lease_until, l.cancelling, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused,
+        NULL AS row_address
+    FROM jsonb_each($1) j
+    CROSS JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+    CROSS JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id",
+    postgres: "
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
+        l.lease_token, l.lease_until, l.cancelling, (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused,
+        l.ctid::text AS row_address
+    FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j
+    JOIN conversations c ON c.tenant_id = j.tenant_id AND c.conversation_id = j.conversation_id
+    JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id
+    ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c, l",
 };
 
 /// $1 tenant, $2 message.
@@ -43,47 +55,45 @@ pub const READ_TURN: &str = "
     SELECT payload, trace_id, attempts, max_attempts, crashes, enqueued_at FROM message_queue
     WHERE tenant_id = $1 AND message_id = $2";
 
-/// Messages whose turns run, as far as that was not known. $1 batch of (tenant, message), $2 now.
+/// Leases whose turns run, as far as that was not known. $1 batch of (tenant, conversation), $2 now.
 pub const STARTED: Sql = Sql {
     sqlite: "
-    UPDATE message_queue SET started_at = $2
+    UPDATE leases SET started_at = $2
     FROM jsonb_each($1) j
-    WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1 AND started_at IS NULL",
+    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1 AND started_at IS NULL",
     postgres: "
-    UPDATE message_queue SET started_at = $2
+    UPDATE leases SET started_at = $2
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1 AND started_at IS NULL",
+    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1 AND started_at IS NULL",
 };
 
 /// $1 batch of (tenant, conversation).
 pub const LEASES: Sql = Sql {
     sqlite: "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until,
-        c.lease_deadline, c.cancelling
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.lease_token, l.fence, l.lease_until, l.lease_deadline,
+        l.cancelling
     FROM jsonb_each($1) j
-    CROSS JOIN conversations c
-    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND c.state = 'leased'",
+    CROSS JOIN leases l
+    WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
     postgres: "
-    SELECT c.tenant_id, c.conversation_id, c.agent_key, c.message_id, c.lease_token, c.fence, c.lease_until,
-        c.lease_deadline, c.cancelling
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.lease_token, l.fence, l.lease_until, l.lease_deadline,
+        l.cancelling
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    CROSS JOIN conversations c
-    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND c.state = 'leased'
-    ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c",
+    CROSS JOIN leases l
+    WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
+    ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l",
 };
 
 /// $1 batch of (tenant, conversation, lease until).
 pub const EXTEND: Sql = Sql {
-    sqlite:
-        "
-    UPDATE conversations SET lease_until = j.value ->> 2
+    sqlite: "
+    UPDATE leases SET lease_until = j.value ->> 2
     FROM jsonb_each($1) j
-    WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
-    postgres:
-        "
-    UPDATE conversations SET lease_until = (j.value ->> 2)::bigint
+    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1",
+    postgres: "
+    UPDATE leases SET lease_until = (j.value ->> 2)::bigint
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1",
+    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1",
 };
 
 /// $1 worker, $2 load, $3 now, $4 pool.

@@ -9,13 +9,14 @@
 //! - *Batches*: `jsonb_each`, which parses a batch once, is `jsonb_array_elements` on PostgreSQL, whose `->>` answers texts that are
 //!   cast. (Not `json`, which is parsed again for each value that is taken from it. What `jsonb` refuses, the escaped
 //!   character 0, is in no text that gets here.) Where a batch is joined, its rows are asked whether they are arrays, which they are: PostgreSQL then takes them for very few, and so looks each up by an index,
-//!   even while it takes a table for empty that is full a moment later.
-//! - *Locks*: SQLite has one writer, PostgreSQL many. There, whoever may change a conversation locks its row in the
-//!   statement that reads it (`FOR NO KEY UPDATE`, which lets foreign keys pass), and a claim or a sweep passes over
-//!   rows that others have locked (`SKIP LOCKED`), so that neither ever waits for a conversation. What else a
-//!   conversation has is read by the next statement, or is locked with it. The order of locks, which keeps two
-//!   transactions from waiting for each other: conversation, then its agent, then the worker's row. A resume comes from the
-//!   other side, agent first, and therefore never waits for a conversation.
+//!   even while it takes a table for empty that is full a moment later. What runs with every message takes *columns* instead, one
+//!   array each, which `unnest` puts together.
+//! - *Locks*: SQLite has one writer, PostgreSQL many. There, whoever may change what a conversation waits for locks its row
+//!   (`FOR NO KEY UPDATE`, which lets foreign keys pass), then its head or its lease; a claim locks heads alone, and claims and sweeps
+//!   pass over rows that others have locked (`SKIP LOCKED`), so that neither ever waits. What else a conversation has is read by the
+//!   next statement, or is locked with it. The order of locks, which keeps two transactions from waiting for each other:
+//!   conversation, then its head or lease, then its agent, then the worker's row. A resume comes from the other side, agent first, and
+//!   therefore never waits for a conversation.
 
 mod arriving;
 mod claiming;

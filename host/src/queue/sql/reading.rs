@@ -4,7 +4,9 @@
 pub const MESSAGE_STATUS: &str = "
     SELECT m.conversation_id, c.agent_key, m.status, m.attempts, m.crashes, m.max_attempts, m.last_error,
         m.enqueued_at, m.not_before, m.finished_at, COALESCE(c.paused_reason, a.held_reason, t.paused_reason) AS held_reason,
-        c.message_id IS NOT NULL AND c.message_id = m.message_id AS leased
+        EXISTS (
+            SELECT 1 FROM leases l
+            WHERE l.tenant_id = m.tenant_id AND l.conversation_id = m.conversation_id AND l.message_id = m.message_id) AS leased
     FROM message_queue m
     JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
     JOIN agent_profiles a ON a.tenant_id = c.tenant_id AND a.agent_key = c.agent_key
@@ -20,40 +22,41 @@ pub const FINISHED_STATUS: &str = "
     WHERE f.tenant_id = $1 AND f.message_id = $2";
 
 macro_rules! stats {
-    ($conversations:literal, $dead_letters:literal, $lanes:literal) => {
+    ($of:literal, $dead_letters:literal) => {
         concat!(
             "
     SELECT
         count(CASE WHEN q.state = 'ready' OR (q.state = 'waiting' AND q.due_at <= $2) THEN 1 END) AS ready,
         count(CASE WHEN q.state = 'waiting' AND q.due_at > $2 THEN 1 END) AS waiting,
-        count(CASE WHEN q.state = 'leased' THEN 1 END) AS leased,
         count(CASE WHEN q.state = 'held' THEN 1 END) AS held,
         min(CASE WHEN q.state = 'ready' OR (q.state = 'waiting' AND q.due_at <= $2) THEN q.due_at END) AS oldest_due_at,
+        (SELECT count(*) FROM leases l WHERE l.",
+            $of,
+            " = $1) AS leased,
         (SELECT count(*) FROM message_queue m ",
             $dead_letters,
             ") AS dead_letters,
-        (SELECT count(*) FROM outbox_lanes l WHERE l.state <> 'idle' AND ",
-            $lanes,
-            ") AS lanes
-    FROM conversations q WHERE q.state <> 'idle' AND ",
-            $conversations
+        (SELECT count(*) FROM outbox_lanes l WHERE l.state <> 'idle' AND l.",
+            $of,
+            " = $1) AS lanes
+    FROM heads q WHERE q.",
+            $of,
+            " = $1"
         )
     };
 }
 
-/// Walks busy conversations, dead letters and busy lanes, by their indexes. $1 pool, $2 now.
+/// Walks conversations with something to do, those with workers, dead letters and busy lanes. $1 pool, $2 now.
 pub const STATS_OF_POOL: &str = stats!(
-    "q.pool = $1",
+    "pool",
     "JOIN conversations c ON c.tenant_id = m.tenant_id AND c.conversation_id = m.conversation_id
-        WHERE m.status = 'dead_letter' AND c.pool = $1",
-    "l.pool = $1"
+        WHERE m.status = 'dead_letter' AND c.pool = $1"
 );
 
 /// As [`STATS_OF_POOL`]. $1 tenant, $2 now.
 pub const STATS_OF_TENANT: &str = stats!(
-    "q.tenant_id = $1",
-    "WHERE m.tenant_id = $1 AND m.status = 'dead_letter'",
-    "l.tenant_id = $1"
+    "tenant_id",
+    "WHERE m.tenant_id = $1 AND m.status = 'dead_letter'"
 );
 
 /// $1 how many.

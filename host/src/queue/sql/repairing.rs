@@ -6,17 +6,25 @@ use crate::store::Sql;
 pub const CONVERSATION_OF: &str =
     "SELECT conversation_id FROM message_queue WHERE tenant_id = $1 AND message_id = $2";
 
-/// Conversations, locked in one order. $1 batch of (tenant, conversation).
-pub const LOCK_CONVERSATIONS: Sql = Sql {
-    sqlite: "
-    SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at FROM jsonb_each($1) j
-    CROSS JOIN conversations c
-    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
-    postgres: "
-    SELECT c.tenant_id, c.conversation_id, c.state, c.message_id, c.last_available_at
+/// On PostgreSQL, before [`CONVERSATIONS`]: conversations, locked in one order. $1 batch of (tenant, conversation).
+pub const LOCK_CONVERSATIONS: &str = "
+    SELECT 1
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c",
+    ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c";
+
+/// Conversations that are locked with their heads, and what workers have of them. $1 batch of (tenant, conversation).
+pub const CONVERSATIONS: Sql = Sql {
+    sqlite: "
+    SELECT c.conversation_id, l.message_id AS leased, c.last_available_at FROM jsonb_each($1) j
+    CROSS JOIN conversations c
+    LEFT JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id
+    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1",
+    postgres: "
+    SELECT c.conversation_id, l.message_id AS leased, c.last_available_at
+    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
+    JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
+    LEFT JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id",
 };
 
 /// $1 tenant, $2 message.
@@ -25,7 +33,7 @@ pub const STATUS_OF: &str =
 
 /// The message in a worker's hands is not wanted any more. $1 tenant, $2 conversation.
 pub const CANCEL_LEASED: &str =
-    "UPDATE conversations SET cancelling = 1 WHERE tenant_id = $1 AND conversation_id = $2";
+    "UPDATE leases SET cancelling = 1 WHERE tenant_id = $1 AND conversation_id = $2";
 
 /// One dead letter, as of [`DEAD_LETTERS_TO_REPLAY`]. $1 tenant, $2 message.
 pub const DEAD_LETTER: &str = "
@@ -70,12 +78,12 @@ pub const TAKE_LAST_PLACES: Sql = Sql {
 pub const REDRIVE: Sql = Sql {
     sqlite: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = j.value ->> 2, available_at = j.value ->> 3,
-        not_before = NULL, started_at = NULL, finished_at = NULL
+        not_before = NULL, finished_at = NULL
     FROM jsonb_each($1) j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
     postgres: "
     UPDATE message_queue SET status = 'queued', attempts = 0, seq = (j.value ->> 2)::bigint,
-        available_at = (j.value ->> 3)::bigint, not_before = NULL, started_at = NULL, finished_at = NULL
+        available_at = (j.value ->> 3)::bigint, not_before = NULL, finished_at = NULL
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };

@@ -2,49 +2,35 @@
 
 use crate::store::Sql;
 
-macro_rules! finish {
-    ($which:literal) => {
-        concat!(
-            "
-    WITH gone AS (
-        DELETE FROM message_queue m
-        USING (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-        WHERE ",
-            $which,
-            "
-        RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2 AS outcome, m.source, m.source_id, m.trace_id,
-            m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3 AS settled_token, m.enqueued_at
-    )
-    INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
-        attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
-    SELECT tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id, attempts, crashes, max_attempts,
-        last_error, settled_token, enqueued_at, $2
-    FROM gone"
-        )
-    };
-}
-
 /// Messages that are done or cancelled, written where they stay for a while; [`LEAVE_QUEUE`] takes them from where they were.
-/// On PostgreSQL one statement does both. $1 batch of (tenant, message, outcome, token), $2 now.
+/// On PostgreSQL one statement does both. $1 now, $2 columns of (tenant, message, outcome, token).
 pub const FINISH: Sql = Sql {
     sqlite: "
     INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
         attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
     SELECT m.tenant_id, m.message_id, m.conversation_id, m.seq, j.value ->> 2, m.source, m.source_id, m.trace_id,
-        m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3, m.enqueued_at, $2
-    FROM jsonb_each($1) j
+        m.attempts, m.crashes, m.max_attempts, m.last_error, j.value ->> 3, m.enqueued_at, $1
+    FROM jsonb_each($2) j
     JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
-    postgres: finish!("m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1"),
+    postgres: "
+    WITH gone AS (
+        DELETE FROM message_queue m
+        USING (
+            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+                AS u (tenant_id, message_id, outcome, settled_token)
+            WHERE tenant_id IS NOT NULL) j
+        WHERE m.tenant_id = j.tenant_id AND m.message_id = j.message_id
+        RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.outcome, m.source, m.source_id, m.trace_id, m.attempts,
+            m.crashes, m.max_attempts, m.last_error, j.settled_token, m.enqueued_at
+    )
+    INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
+        attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
+    SELECT tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id, attempts, crashes, max_attempts,
+        last_error, settled_token, enqueued_at, $1
+    FROM gone",
 };
 
-/// As [`FINISH`], on PostgreSQL, of messages that were where these addresses say a moment ago. One that has moved since (a turn
-/// that was noted to have begun moves its message) is left. $1 batch of (tenant, message, outcome, token, address of the row),
-/// $2 now.
-pub const FINISH_AT: &str = finish!(
-    "m.ctid = (j.value ->> 4)::tid AND m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1"
-);
-
-/// SQLite's second half of [`FINISH`]. $1 its batch.
+/// SQLite's second half of [`FINISH`]. $1 its columns.
 pub const LEAVE_QUEUE: &str = "
     DELETE FROM message_queue WHERE (tenant_id, message_id) IN (
         SELECT j.value ->> 0, j.value ->> 1 FROM jsonb_each($1) j)";
@@ -83,15 +69,13 @@ pub const PUT_BACK: Sql = Sql {
     sqlite: "
     UPDATE message_queue SET status = j.value ->> 2, attempts = attempts + (j.value ->> 3),
         crashes = crashes + (j.value ->> 4), not_before = COALESCE(j.value ->> 5, not_before),
-        last_error = COALESCE(j.value ->> 6, last_error), finished_at = j.value ->> 7,
-        started_at = CASE WHEN j.value ->> 7 IS NULL THEN NULL ELSE started_at END
+        last_error = COALESCE(j.value ->> 6, last_error), finished_at = j.value ->> 7
     FROM jsonb_each($1) j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
     postgres: "
     UPDATE message_queue SET status = j.value ->> 2, attempts = attempts + (j.value ->> 3)::bigint,
         crashes = crashes + (j.value ->> 4)::bigint, not_before = COALESCE((j.value ->> 5)::bigint, not_before),
-        last_error = COALESCE(j.value ->> 6, last_error), finished_at = (j.value ->> 7)::bigint,
-        started_at = CASE WHEN j.value ->> 7 IS NULL THEN NULL ELSE started_at END
+        last_error = COALESCE(j.value ->> 6, last_error), finished_at = (j.value ->> 7)::bigint
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
 };

@@ -5,57 +5,53 @@ use crate::store::Sql;
 /// What time has done since somebody looked last. $1 now.
 pub const LOOK_FOR_WORK_OF_TIME: &str = "
     SELECT
-        EXISTS (SELECT 1 FROM conversations WHERE state = 'waiting' AND due_at <= $1) AS due,
-        EXISTS (SELECT 1 FROM conversations WHERE state = 'leased' AND lease_until <= $1) AS expired,
+        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= $1) AS due,
+        EXISTS (SELECT 1 FROM leases WHERE lease_until <= $1) AS expired,
         EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming";
 
-/// $1 now, $2 how many.
+/// Heads that have fallen due. On PostgreSQL their conversations are locked with them. $1 now, $2 how many.
 pub const PROMOTE: Sql = Sql {
     sqlite: "
-    UPDATE conversations SET state = 'ready'
+    UPDATE heads SET state = 'ready'
     WHERE (tenant_id, conversation_id) IN (
-        SELECT tenant_id, conversation_id FROM conversations
-        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2)",
+        SELECT tenant_id, conversation_id FROM heads
+        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2)
+    RETURNING tenant_id, conversation_id",
     postgres: "
     WITH due AS MATERIALIZED (
-        SELECT tenant_id, conversation_id FROM conversations
-        WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+        SELECT h.ctid AS row_address FROM heads h
+        JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
+        WHERE h.state = 'waiting' AND h.due_at <= $1 ORDER BY h.due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
     )
-    UPDATE conversations c SET state = 'ready' FROM due
-    WHERE c.tenant_id = due.tenant_id AND c.conversation_id = due.conversation_id",
+    UPDATE heads h SET state = 'ready' FROM due WHERE h.ctid = due.row_address
+    RETURNING h.tenant_id, h.conversation_id",
 };
 
-/// Conversations whose leases have ended, locked. What is known of their messages is read by [`EXPIRED_MESSAGES`], as it is once
-/// they are locked: a turn that began while the lock was waited for has begun. $1 now, $2 how many.
+/// Leases that have ended. On PostgreSQL they are locked, their conversations with them. $1 now, $2 how many.
 pub const EXPIRED: Sql = Sql {
     sqlite: "
-    SELECT c.tenant_id, c.conversation_id, c.message_id, c.fence, c.worker_id, c.cancelling FROM conversations c
-    WHERE c.state = 'leased' AND c.lease_until <= $1
-    ORDER BY c.lease_until LIMIT $2",
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.crashes, l.max_attempts, l.fence,
+        l.worker_id, l.started_at IS NOT NULL AS started, l.cancelling,
+        CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused, NULL AS row_address
+    FROM leases l
+    CROSS JOIN conversations c ON c.tenant_id = l.tenant_id AND c.conversation_id = l.conversation_id
+    WHERE l.lease_until <= $1
+    ORDER BY l.lease_until LIMIT $2",
     postgres: "
-    SELECT c.tenant_id, c.conversation_id, c.message_id, c.fence, c.worker_id, c.cancelling FROM conversations c
-    WHERE c.state = 'leased' AND c.lease_until <= $1
-    ORDER BY c.lease_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
-};
-
-/// $1 batch of (tenant, message).
-pub const EXPIRED_MESSAGES: Sql = Sql {
-    sqlite: "
-    SELECT m.tenant_id, m.message_id, m.started_at IS NOT NULL AS started, m.attempts, m.crashes, m.max_attempts
-    FROM jsonb_each($1) j
-    CROSS JOIN message_queue m
-    WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
-    postgres: "
-    SELECT m.tenant_id, m.message_id, m.started_at IS NOT NULL AS started, m.attempts, m.crashes, m.max_attempts
-    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
+    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.crashes, l.max_attempts, l.fence,
+        l.worker_id, l.started_at IS NOT NULL AS started, l.cancelling,
+        (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused, l.ctid::text AS row_address
+    FROM leases l
+    JOIN conversations c ON c.tenant_id = l.tenant_id AND c.conversation_id = l.conversation_id
+    WHERE l.lease_until <= $1
+    ORDER BY l.lease_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
 };
 
 /// The moments at which time itself makes a conversation claimable next.
 pub const NEXT_TURN: &str = "
     SELECT moment FROM (
-        SELECT (SELECT due_at FROM conversations WHERE state = 'waiting' ORDER BY due_at LIMIT 1) AS moment
-        UNION ALL SELECT (SELECT lease_until FROM conversations WHERE state = 'leased' ORDER BY lease_until LIMIT 1)
+        SELECT (SELECT due_at FROM heads WHERE state = 'waiting' ORDER BY due_at LIMIT 1) AS moment
+        UNION ALL SELECT (SELECT lease_until FROM leases ORDER BY lease_until LIMIT 1)
     ) AS moments WHERE moment IS NOT NULL ORDER BY moment LIMIT 1";
 
 /// As [`NEXT_TURN`], of lanes.

@@ -261,7 +261,7 @@ impl Model {
         let stored = "SELECT (SELECT count(*) FROM message_queue) + (SELECT count(*) FROM finished_messages)";
         let accepted = i64::try_from(self.state.messages().count()).unwrap();
         assert_eq!(self.queue.test.number(stored).await, accepted);
-        let busy = "SELECT count(*) FROM conversations WHERE state <> 'idle'";
+        let busy = "SELECT (SELECT count(*) FROM heads) + (SELECT count(*) FROM leases)";
         assert_eq!(self.queue.test.number(busy).await, 0);
     }
 }

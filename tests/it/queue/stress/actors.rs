@@ -52,7 +52,7 @@ impl Ledger {
         assert!(cancelled > 0 && done > cancelled, "{cancelled} cancelled");
         for nothing in [
             "SELECT count(*) FROM message_queue",
-            "SELECT count(*) FROM conversations WHERE state <> 'idle' OR lease_token IS NOT NULL",
+            "SELECT (SELECT count(*) FROM heads) + (SELECT count(*) FROM leases)",
             "SELECT count(*) FROM agent_profiles WHERE resuming = 1 OR paused = 1 OR held_reason IS NOT NULL",
         ] {
             assert_eq!(number(nothing).await, 0, "{nothing}");
