@@ -101,6 +101,11 @@ DROP INDEX conversations_busy;
 CREATE SEQUENCE lease_fences;
 SELECT setval('lease_fences', (SELECT COALESCE(max(fence), 0) + 1 FROM conversations));
 
+-- The clock of everything: milliseconds of the Unix epoch. Not `now()`, which is the transaction's beginning, before any wait for a
+-- lock. As a function, so that a statement that takes locks can say when it had them; tests put their own clock in its place.
+CREATE FUNCTION clock_ms() RETURNS BIGINT LANGUAGE SQL
+    AS 'SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)';
+
 ALTER TABLE conversations
     DROP COLUMN state,
     DROP COLUMN priority,

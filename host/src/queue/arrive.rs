@@ -66,14 +66,22 @@ async fn first_heads<'m>(
     };
     let rows = Columns::new()
         .texts(items.iter().map(|item| item.message.tenant_id.as_str()))
-        .texts(items.iter().map(|item| item.message.conversation_id.as_str()))
+        .texts(
+            items
+                .iter()
+                .map(|item| item.message.conversation_id.as_str()),
+        )
         .texts(items.iter().map(|item| item.message.agent_key.as_str()))
         .optional_texts(items.iter().map(|item| pool(item)))
         .numbers(items.iter().map(|item| item.priority(policy)))
         .texts(items.iter().map(|item| item.id.as_str()))
         .texts(items.iter().map(|item| item.message.trace_id.as_str()))
         .numbers(items.iter().map(|item| available_at(item)))
-        .numbers(items.iter().map(|item| i64::from(item.max_attempts(policy))));
+        .numbers(
+            items
+                .iter()
+                .map(|item| i64::from(item.max_attempts(policy))),
+        );
     let statement = tx.sql(sql::FIRST_HEADS);
     on_tx!(tx, |conn| rows
         .to(sqlx::query(statement))

@@ -325,7 +325,11 @@ async fn park(tx: &mut Tx, candidates: &[&Candidate]) -> Result<(), StoreError> 
     }
     let rows = Columns::new()
         .texts(candidates.iter().map(|found| found.tenant_id.as_str()))
-        .texts(candidates.iter().map(|found| found.conversation_id.as_str()))
+        .texts(
+            candidates
+                .iter()
+                .map(|found| found.conversation_id.as_str()),
+        )
         .texts(candidates.iter().map(|found| found.agent_key.as_str()))
         .optional_texts(candidates.iter().map(|found| found.row_address.as_deref()));
     let now = tx.now().await?;
@@ -356,7 +360,11 @@ async fn lease(
         .collect();
     let rows = Columns::new()
         .texts(leases.iter().map(|(found, _)| found.tenant_id.as_str()))
-        .texts(leases.iter().map(|(found, _)| found.conversation_id.as_str()))
+        .texts(
+            leases
+                .iter()
+                .map(|(found, _)| found.conversation_id.as_str()),
+        )
         .numbers(leases.iter().map(|(found, _)| found.fence.0))
         .texts(seals.iter().map(LeaseSeal::as_str))
         .optional_texts(leases.iter().map(|(found, _)| found.row_address.as_deref()));

@@ -1,7 +1,8 @@
-use super::rows::Ending;
+use super::finish::finish_completed;
+use super::rows::{Ending, Locked};
 use super::{batch, sql};
 use crate::domain::{ConversationId, TenantId};
-use crate::store::{Columns, Sql, StoreError, Topic, Tx, on_tx};
+use crate::store::{Columns, StoreError, Topic, Tx, on_tx};
 
 /// A conversation by its key.
 pub(super) type Key<'a> = (&'a TenantId, &'a ConversationId);
@@ -9,32 +10,10 @@ pub(super) type Key<'a> = (&'a TenantId, &'a ConversationId);
 /// Leases end, and the next message of each conversation becomes its head. An earlier statement has locked them
 /// ([`sql::LOCK`], [`sql::EXPIRED`]), and their messages are where they are to be.
 pub(super) async fn release(tx: &mut Tx, leases: &[&Ending]) -> Result<(), StoreError> {
-    release_by(tx, sql::RELEASE, leases).await
-}
-
-/// As [`release`], where the rest of the transaction may write the agents' rows.
-pub(super) async fn release_then_write_agent(
-    tx: &mut Tx,
-    leases: &[&Ending],
-) -> Result<(), StoreError> {
-    release_by(tx, sql::RELEASE_THEN_WRITE_AGENT, leases).await
-}
-
-async fn release_by(
-    tx: &mut Tx,
-    statement: Sql,
-    leases: &[&Ending],
-) -> Result<(), StoreError> {
     if leases.is_empty() {
         return Ok(());
     }
-    let rows = Columns::new()
-        .texts(leases.iter().map(|lease| lease.tenant_id.as_str()))
-        .texts(leases.iter().map(|lease| lease.conversation_id.as_str()))
-        .texts(leases.iter().map(|lease| lease.agent_key.as_str()))
-        .texts(leases.iter().map(|lease| lease.pool.as_str()))
-        .numbers(leases.iter().map(|lease| lease.paused))
-        .optional_texts(leases.iter().map(|lease| lease.row_address.as_deref()));
+    let rows = columns(leases);
     let now = tx.now().await?;
     if !tx.is_shared() {
         on_tx!(tx, |conn| rows
@@ -43,16 +22,59 @@ async fn release_by(
             .await
             .map(drop))?;
     }
-    let statement = tx.sql(statement);
+    let statement = tx.sql(sql::RELEASE);
     let headed: Vec<Headed> = on_tx!(tx, |conn| rows
         .to_rows(sqlx::query_as(statement).bind(now))
         .fetch_all(conn)
         .await)?;
-    let keys: Vec<_> = leases
+    tell_of(tx, &headed, &keys(leases)).await
+}
+
+/// As [`release`] of leases whose messages are done, which go to where finished ones are kept. The rest of the transaction may
+/// write the agents' rows.
+pub(super) async fn settle(tx: &mut Tx, leases: &[&Locked]) -> Result<(), StoreError> {
+    if leases.is_empty() {
+        return Ok(());
+    }
+    let endings: Vec<_> = leases.iter().map(|lease| &lease.ending).collect();
+    let settled = if tx.is_shared() {
+        let rows = columns(&endings)
+            .texts(leases.iter().map(|lease| lease.message_id.as_str()))
+            .texts(leases.iter().map(|lease| lease.lease_token.as_str()));
+        let now = tx.now().await?;
+        let (settled, next, passed): (i64, bool, bool) = on_tx!(tx, |conn| rows
+            .to_rows(sqlx::query_as(sql::SETTLE).bind(now))
+            .fetch_one(conn)
+            .await)?;
+        tell(tx, next, passed, &keys(&endings)).await?;
+        u64::try_from(settled).unwrap_or(0)
+    } else {
+        let settled = finish_completed(tx, leases).await?;
+        release(tx, &endings).await?;
+        settled
+    };
+    if settled != u64::try_from(leases.len()).unwrap_or(u64::MAX) {
+        // Whoever moves a message has its conversation locked: none can be elsewhere.
+        return Err(StoreError::Moved { what: "message" });
+    }
+    Ok(())
+}
+
+fn columns<'l>(leases: &[&'l Ending]) -> Columns<'l> {
+    Columns::new()
+        .texts(leases.iter().map(|lease| lease.tenant_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.conversation_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.agent_key.as_str()))
+        .texts(leases.iter().map(|lease| lease.pool.as_str()))
+        .numbers(leases.iter().map(|lease| lease.paused))
+        .optional_texts(leases.iter().map(|lease| lease.row_address.as_deref()))
+}
+
+fn keys<'l>(leases: &[&'l Ending]) -> Vec<Key<'l>> {
+    leases
         .iter()
         .map(|lease| (&lease.tenant_id, &lease.conversation_id))
-        .collect();
-    tell(tx, &headed, &keys).await
+        .collect()
 }
 
 /// Compute afresh what conversations wait for that no worker has; what a worker has is left as it is, and computed when its
@@ -79,25 +101,36 @@ pub(super) async fn rehead(tx: &mut Tx, conversations: &[Key<'_>]) -> Result<(),
         .bind(&keys)
         .fetch_all(conn)
         .await)?;
-    tell(tx, &headed, conversations).await
+    tell_of(tx, &headed, conversations).await
 }
 
 /// What a conversation waits for now, and whether its head's time was set: by a schedule, or by a backoff.
 type Headed = (String, bool);
 
-async fn tell(
+async fn tell_of(
     tx: &mut Tx,
     headed: &[Headed],
     conversations: &[Key<'_>],
 ) -> Result<(), StoreError> {
-    if headed.iter().any(|(state, timed)| *timed && state == "ready") {
+    let next = headed.iter().any(|(state, _)| state != "held");
+    let passed = headed
+        .iter()
+        .any(|(state, timed)| *timed && state == "ready");
+    tell(tx, next, passed, conversations).await
+}
+
+/// Some of these conversations have something to do next, and some of their heads are ready that were to wait for a time.
+async fn tell(
+    tx: &mut Tx,
+    next: bool,
+    passed: bool,
+    conversations: &[Key<'_>],
+) -> Result<(), StoreError> {
+    if passed {
         pass(tx, conversations).await?;
     }
     // Also for one that waits: whoever sleeps until the next one falls due may have to sleep less.
-    if headed
-        .iter()
-        .any(|(state, _)| matches!(state.as_str(), "ready" | "waiting"))
-    {
+    if next {
         tx.raise(Topic::Queue);
     }
     Ok(())

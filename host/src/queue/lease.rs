@@ -49,13 +49,16 @@ pub(super) async fn alive(
     let rows = Columns::new()
         .texts(leases.iter().map(|lease| lease.tenant_id.as_str()))
         .texts(leases.iter().map(|lease| lease.conversation_id.as_str()));
-    let statement = tx.sql(statement);
+    let (statement, asked) = (tx.sql(statement), tx.now_or_ask().await?);
     let found: Vec<Locked> = on_tx!(tx, |conn| rows
-        .to_rows(sqlx::query_as(statement))
+        .to_rows(sqlx::query_as(statement).bind(asked))
         .fetch_all(conn)
         .await)?;
-    // After a wait for the rows: a lease that ended meanwhile has ended.
-    let now = tx.now().await?;
+    // After a wait for the last of the rows: a lease that ended meanwhile has ended.
+    let Some(now) = found.iter().map(|row| row.now).max() else {
+        return Ok(vec![None; leases.len()]);
+    };
+    let now = tx.it_was(now);
     let found: HashMap<_, _> = found
         .iter()
         .map(|row| ((&row.ending.tenant_id, &row.ending.conversation_id), row))

@@ -94,6 +94,7 @@ pub(super) struct Turn {
     pub(super) worker_heartbeat_at: Option<Timestamp>,
     #[sqlx(flatten)]
     pub(super) work: WorkOfTime,
+    pub(super) now: Timestamp,
 }
 
 /// Of [`super::sql::TENANTS_IN_TURN`].
@@ -134,6 +135,8 @@ pub(super) struct Locked {
     pub(super) lease_token: LeaseSeal,
     pub(super) lease_until: Timestamp,
     pub(super) cancelling: i64,
+    /// When the row was locked.
+    pub(super) now: Timestamp,
     #[sqlx(flatten)]
     pub(super) ending: Ending,
 }

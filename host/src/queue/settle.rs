@@ -1,7 +1,7 @@
 //! How turns end.
 
-use super::finish::{finish_cancelled, finish_completed, record_attempts};
-use super::head::{release, release_then_write_agent};
+use super::finish::{finish_cancelled, record_attempts};
+use super::head::{self, release};
 use super::lease::{alive, lock_to_end};
 use super::rows::{Ending, Locked, PutBack};
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
@@ -60,7 +60,12 @@ pub async fn complete_all(
     let mut agents = BTreeSet::new();
     for (found, now) in locked.iter().zip(&mut now) {
         if let Some(locked) = found
-            && let Ending { tenant_id, conversation_id, agent_key, .. } = &locked.ending
+            && let Ending {
+                tenant_id,
+                conversation_id,
+                agent_key,
+                ..
+            } = &locked.ending
             && conversations.insert((tenant_id, conversation_id))
         {
             *now = true;
@@ -68,10 +73,8 @@ pub async fn complete_all(
             agents.insert((tenant_id, agent_key));
         }
     }
-    finish_completed(tx, &ended).await?;
     lock_agents(tx, &agents).await?;
-    let ending: Vec<_> = ended.iter().map(|locked| &locked.ending).collect();
-    release_then_write_agent(tx, &ending).await?;
+    head::settle(tx, &ended).await?;
     if !ended.is_empty() {
         tx.raise(Topic::Settled);
         let settled = u64::try_from(ended.len()).unwrap_or(u64::MAX);

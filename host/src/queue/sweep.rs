@@ -70,12 +70,11 @@ pub(super) async fn sweep_found(
 async fn promote(tx: &mut Tx, policy: &Policy) -> Result<u64, StoreError> {
     let now = tx.now().await?;
     let statement = tx.sql(sql::PROMOTE);
-    let promoted: Vec<(TenantId, ConversationId)> =
-        on_tx!(tx, |conn| sqlx::query_as(statement)
-            .bind(now)
-            .bind(i64::from(policy.promote_batch))
-            .fetch_all(conn)
-            .await)?;
+    let promoted: Vec<(TenantId, ConversationId)> = on_tx!(tx, |conn| sqlx::query_as(statement)
+        .bind(now)
+        .bind(i64::from(policy.promote_batch))
+        .fetch_all(conn)
+        .await)?;
     let count = u64::try_from(promoted.len()).unwrap_or(u64::MAX);
     if count > 0 {
         let keys: Vec<_> = promoted

@@ -12,13 +12,16 @@ pub(super) async fn look(
     pool: &Pool,
     worker_id: &WorkerId,
 ) -> Result<Turn, StoreError> {
-    let now = tx.now().await?;
-    Ok(on_tx!(tx, |conn| sqlx::query_as(sql::LOOK_BEFORE_CLAIM)
+    let now = tx.now_or_ask().await?;
+    let statement = tx.sql(sql::LOOK_BEFORE_CLAIM);
+    let turn: Turn = on_tx!(tx, |conn| sqlx::query_as(statement)
         .bind(pool)
         .bind(worker_id)
         .bind(now)
         .fetch_one(conn)
-        .await)?)
+        .await)?;
+    tx.it_was(turn.now);
+    Ok(turn)
 }
 
 pub(super) async fn take_turn(tx: &mut Tx, pool: &Pool, turn: &Turn) -> Result<(), StoreError> {

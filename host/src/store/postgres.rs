@@ -237,10 +237,14 @@ fn not_committed(error: sqlx::Error) -> StoreError {
 }
 
 async fn create_test_clock(conn: &mut PgConnection) -> Result<(), StoreError> {
-    conn.execute("CREATE TABLE IF NOT EXISTS test_clock (now_ms BIGINT NOT NULL)")
-        .await?;
+    // Under a lock, since others may open the database at the same moment.
     conn.execute(
-        "INSERT INTO test_clock (now_ms) SELECT 1700000000000 WHERE NOT EXISTS (SELECT 1 FROM test_clock)",
+        "BEGIN;
+        SELECT pg_advisory_xact_lock(1);
+        CREATE TABLE IF NOT EXISTS test_clock (now_ms BIGINT NOT NULL);
+        INSERT INTO test_clock (now_ms) SELECT 1700000000000 WHERE NOT EXISTS (SELECT 1 FROM test_clock);
+        CREATE OR REPLACE FUNCTION clock_ms() RETURNS BIGINT LANGUAGE SQL AS 'SELECT now_ms FROM test_clock';
+        COMMIT",
     )
     .await?;
     Ok(())

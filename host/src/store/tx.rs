@@ -55,9 +55,8 @@ pub(crate) use on_tx;
 
 /// The database's clock, in milliseconds of the Unix epoch.
 const SQLITE_NOW: &str = "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-/// Differs by necessity: the functions. Not `now()`, which is the transaction's beginning, before any wait for a lock.
-const POSTGRES_NOW: &str =
-    "SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
+/// Differs by necessity: a function of the schema, which tests replace, so that other statements can ask it too.
+const POSTGRES_NOW: &str = "SELECT clock_ms()";
 const TEST_NOW: &str = "SELECT now_ms FROM test_clock";
 
 impl Tx {
@@ -110,13 +109,30 @@ impl Tx {
             return Ok(now);
         }
         let sql = match (self.clock, self.is_shared()) {
-            (ClockSource::Test, _) => TEST_NOW,
+            (_, true) => POSTGRES_NOW,
+            (ClockSource::Test, false) => TEST_NOW,
             (ClockSource::Database, false) => SQLITE_NOW,
-            (ClockSource::Database, true) => POSTGRES_NOW,
         };
         let now = on_tx!(self, |conn| sqlx::query_scalar(sql).fetch_one(conn).await)?;
         self.now = Some(now);
         Ok(now)
+    }
+
+    /// As [`Tx::now`], for a statement that asks the clock itself where it is not told, and answers what it was: NULL on
+    /// PostgreSQL while nobody has asked, which saves asking first. Its answer is for [`Tx::it_was`].
+    ///
+    /// # Errors
+    /// Where the database does not answer.
+    pub(crate) async fn now_or_ask(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        if self.is_shared() {
+            return Ok(self.now);
+        }
+        self.now().await.map(Some)
+    }
+
+    /// A statement has asked the clock: that is the moment of this transaction, where it had none.
+    pub(crate) fn it_was(&mut self, now: Timestamp) -> Timestamp {
+        *self.now.get_or_insert(now)
     }
 
     /// Until this transaction ends, no other that asks for the same name goes on. For what no row stands for yet: what

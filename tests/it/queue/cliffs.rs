@@ -13,10 +13,13 @@ const CROWD: i64 = 20_000;
 /// What a claim runs, each with its arguments: it looks, finds the tenants in turn, locks conversations that are ready and leases
 /// them; what an enqueue, a settlement and the sweep run.
 fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
-    let leased = r#"'worker', 1800000000000, 1800000000000, '{acme}', '{c1}', '{1}', '{t}', '{"(0,1)"}'"#;
-    let leases = r#"'{acme,acme}', '{d1,d2}'"#;
+    let leased =
+        r#"'worker', 1800000000000, 1800000000000, '{acme}', '{c1}', '{1}', '{t}', '{"(0,1)"}'"#;
+    let leases = r#"1700000000000, '{acme,acme}', '{d1,d2}'"#;
     let released = r#"1700000000000, '{acme,acme}', '{d1,d2}', '{support,support}', '{default,default}', '{0,0}',
         '{"(0,1)","(0,2)"}'"#;
+    let settled = r#"1700000000000, '{acme,acme}', '{d1,d2}', '{support,support}', '{default,default}', '{0,0}',
+        '{"(0,1)","(0,2)"}', '{m1,m2}', '{t1,t2}'"#;
     let reheaded = r#"1700000000000, '[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
     let keys = r#"'[["acme","c1"],["acme","c2"],["acme","c3"]]'"#;
     let arriving = r#"'[["acme","support","c1","test","1"],["acme","support","c2","test",null]]'"#;
@@ -24,7 +27,7 @@ fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     vec![
         (
             "look",
-            sql::LOOK_BEFORE_CLAIM,
+            sql::LOOK_BEFORE_CLAIM.postgres,
             "'default', 'worker', 1700000000000",
         ),
         ("tenants", sql::TENANTS_IN_TURN, "'default', 0, '', 3, 100"),
@@ -38,6 +41,7 @@ fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         ("busy", sql::BUSY.postgres, keys),
         ("lock to settle", sql::LOCK.postgres, leases),
         ("release", sql::RELEASE.postgres, released),
+        ("settle", sql::SETTLE, settled),
         ("rehead", sql::REHEAD.postgres, reheaded),
         ("next change", sql::NEXT_TURN, ""),
         ("promote", sql::PROMOTE.postgres, "1700000000000, 3"),

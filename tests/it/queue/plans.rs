@@ -22,7 +22,7 @@ fn hot() -> Vec<(&'static str, Sql)> {
         ("expired", sql::EXPIRED),
         ("resuming", sql::RESUMING),
         ("held conversations", sql::HELD_CONVERSATIONS),
-        ("look before claim", sql::LOOK_BEFORE_CLAIM.into()),
+        ("look before claim", sql::LOOK_BEFORE_CLAIM),
         ("tenants in turn", sql::TENANTS_IN_TURN.into()),
         ("ready", sql::READY),
         ("park", sql::PARK),
@@ -88,11 +88,8 @@ fn walks(plan: &str) -> Vec<&str> {
 
 /// Indexes that a plan of PostgreSQL walks from end to end, but for those that hold only what there is to do.
 fn walked(plan: &str) -> Vec<&str> {
-    const ONLY_WHAT_IS_TO_BE_DONE: [&str; 3] = [
-        "agent_profiles_resuming",
-        "heads_waiting",
-        "leases_until",
-    ];
+    const ONLY_WHAT_IS_TO_BE_DONE: [&str; 3] =
+        ["agent_profiles_resuming", "heads_waiting", "leases_until"];
     let lines: Vec<&str> = plan.lines().collect();
     let scans = lines.windows(2).filter_map(|pair| {
         let index = pair[0].split_once("Scan using ")?.1.split(' ').next()?;
@@ -135,7 +132,7 @@ async fn no_statement_of_the_daily_work_walks_a_table_of_postgresql() {
     let more = [
         ("lock conversations", sql::LOCK_CONVERSATIONS.into()),
         ("lock heads", sql::LOCK_HEADS.into()),
-        ("release to write", sql::RELEASE_THEN_WRITE_AGENT),
+        ("settle", sql::SETTLE.into()),
         ("lane lock", outbox::sql::LOCK_LANES.into()),
     ];
     for (name, statement) in hot().into_iter().chain(more) {

@@ -63,32 +63,6 @@ macro_rules! headed {
     };
 }
 
-macro_rules! release {
-    ($lock:literal) => {
-        concat!(
-            "
-    WITH named AS MATERIALIZED (
-        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, m.*
-        FROM (
-            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
-                AS u (tenant_id, conversation_id, agent_key, pool, paused, row_address)
-            WHERE paused >= 0) j
-        LEFT JOIN ",
-            head_of!("j"),
-            "
-    ),",
-            held_agents!($lock),
-            ", ended AS (
-        DELETE FROM leases l USING named n
-        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
-    )",
-            headed!(),
-            "
-    RETURNING state, not_before IS NOT NULL AS timed"
-        )
-    };
-}
-
 /// Leases end, and the next message of each conversation becomes its head. The conversations and the leases are locked. On
 /// PostgreSQL a held agent is locked too until this has committed: a resume at the same moment would not see the conversation
 /// that is parked here, and leave it parked. Where somebody has the agent locked, the conversation is not parked but left ready,
@@ -111,15 +85,75 @@ pub const RELEASE: Sql = Sql {
     CROSS JOIN agent_profiles a ON a.tenant_id = j.value ->> 0 AND a.agent_key = j.value ->> 2
     RETURNING state, not_before IS NOT NULL AS timed"
     ),
-    postgres: release!("FOR SHARE SKIP LOCKED"),
+    postgres: concat!(
+        "
+    WITH named AS MATERIALIZED (
+        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, m.*
+        FROM (
+            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[])
+                AS u (tenant_id, conversation_id, agent_key, pool, paused, row_address)
+            WHERE paused >= 0) j
+        LEFT JOIN ",
+        head_of!("j"),
+        "
+    ),",
+        held_agents!("FOR SHARE SKIP LOCKED"),
+        ", ended AS (
+        DELETE FROM leases l USING named n
+        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
+    )",
+        headed!(),
+        "
+    RETURNING state, not_before IS NOT NULL AS timed"
+    ),
 };
 
-/// As [`RELEASE`], for a transaction that may write the agent's row later: two that shared its lock would wait for each
-/// other then. It waits for the agent; a batch over several has locked them before, in one order.
-pub const RELEASE_THEN_WRITE_AGENT: Sql = Sql {
-    sqlite: RELEASE.sqlite,
-    postgres: release!("FOR NO KEY UPDATE"),
-};
+/// On PostgreSQL, what [`super::FINISH`] and then [`RELEASE`] do, at once, of messages that are done: what comes next is the first
+/// message but for that one. Held agents are locked to be written: the transaction may write the agents' rows later, and two that
+/// shared a lock would wait for each other then. So it waits for an agent; a batch over several has locked them before, in one order.
+/// Answers how many messages were done, whether a conversation has something to do next, and whether one's head is ready that was
+/// timed. $1 now, $2 columns of those of [`RELEASE`] and (message, token).
+pub const SETTLE: &str = concat!(
+    "
+    WITH named AS MATERIALIZED (
+        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, j.done_id, j.settled_token, m.*
+        FROM (
+            SELECT *
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[])
+                AS u (tenant_id, conversation_id, agent_key, pool, paused, row_address, done_id, settled_token)
+            WHERE paused >= 0) j
+        LEFT JOIN LATERAL (
+            SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.priority, q.attempts, q.crashes, q.max_attempts
+            FROM message_queue q
+            WHERE q.tenant_id = j.tenant_id AND q.conversation_id = j.conversation_id AND q.status = 'queued'
+                AND q.message_id <> j.done_id
+            ORDER BY q.available_at, q.seq LIMIT 1) m ON true
+    ),",
+    held_agents!("FOR NO KEY UPDATE"),
+    ", ended AS (
+        DELETE FROM leases l USING named n
+        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
+    ), gone AS (
+        DELETE FROM message_queue m USING named n
+        WHERE m.tenant_id = n.tenant_id AND m.message_id = n.done_id
+        RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, m.source, m.source_id, m.trace_id, m.attempts, m.crashes,
+            m.max_attempts, m.last_error, n.settled_token, m.enqueued_at
+    ), finished AS (
+        INSERT INTO finished_messages (tenant_id, message_id, conversation_id, seq, outcome, source, source_id, trace_id,
+            attempts, crashes, max_attempts, last_error, settled_token, enqueued_at, finished_at)
+        SELECT tenant_id, message_id, conversation_id, seq, 'done', source, source_id, trace_id, attempts, crashes, max_attempts,
+            last_error, settled_token, enqueued_at, $1
+        FROM gone
+        RETURNING 1
+    ), headed AS (",
+    headed!(),
+    "
+        RETURNING state, not_before IS NOT NULL AS timed
+    )
+    SELECT (SELECT count(*) FROM finished) AS settled, COALESCE(bool_or(state <> 'held'), false) AS next,
+        COALESCE(bool_or(timed AND state = 'ready'), false) AS passed
+    FROM headed"
+);
 
 /// SQLite's first half of [`RELEASE`]. $1 its columns.
 pub const END_LEASES: &str = "

@@ -2,52 +2,82 @@
 
 use crate::store::Sql;
 
-macro_rules! looks {
-    ($lock:literal) => {
+/// The columns of a lease, but for what its conversation says.
+macro_rules! lease {
+    () => {
+        "l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id, l.lease_token,
+            l.lease_until, l.cancelling, "
+    };
+}
+
+/// A look at leases by their keys on SQLite; so or so joined.
+macro_rules! looks_of_sqlite {
+    ($more:literal, $join:literal) => {
         concat!(
             "
-    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
-        l.lease_token, l.lease_until, l.cancelling, 0::bigint AS paused, l.ctid::text AS row_address
-    FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j
-    JOIN leases l ON l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id ",
-            $lock
+    SELECT ",
+            lease!(),
+            $more,
+            ", NULL AS row_address, CAST($1 AS BIGINT) AS now
+    FROM jsonb_each($2) j
+    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
+            $join
         )
     };
 }
 
-/// What leases are compared with, to read under them. $1 columns of (tenant, conversation).
+/// The same on PostgreSQL. The clock is asked for each row once that is locked.
+macro_rules! looks_of_postgres {
+    ($more:literal, $join:literal, $lock:literal) => {
+        concat!(
+            "
+    WITH found AS MATERIALIZED (
+        SELECT ",
+            lease!(),
+            $more,
+            ", l.ctid::text AS row_address
+        FROM (SELECT * FROM unnest($2::text[], $3::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j ",
+            $join,
+            "
+        JOIN leases l ON l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id ",
+            $lock,
+            "
+    )
+    SELECT found.*, COALESCE($1, clock_ms()) AS now FROM found"
+        )
+    };
+}
+
+/// What leases are compared with, to read under them. $1 now, NULL on PostgreSQL to ask the clock, $2 columns of (tenant,
+/// conversation).
 pub const LOOK: Sql = Sql {
-    sqlite: "
-    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
-        l.lease_token, l.lease_until, l.cancelling, 0 AS paused, NULL AS row_address
-    FROM jsonb_each($1) j
-    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
-    postgres: looks!(""),
+    sqlite: looks_of_sqlite!("l.pool, 0 AS paused", ""),
+    postgres: looks_of_postgres!("l.pool, 0::bigint AS paused", "", ""),
 };
 
 /// As [`LOOK`], to write under the leases: they are locked, in one order, and read as they are once a wait is over.
 pub const LOCK_LEASES: Sql = Sql {
     sqlite: LOOK.sqlite,
-    postgres: looks!("ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l"),
+    postgres: looks_of_postgres!(
+        "l.pool, 0::bigint AS paused",
+        "",
+        "ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l"
+    ),
 };
 
 /// As [`LOCK_LEASES`], to end them: their conversations are locked first, and say what comes next of pool and pause.
 pub const LOCK: Sql = Sql {
-    sqlite: "
-    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
-        l.lease_token, l.lease_until, l.cancelling, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused,
-        NULL AS row_address
-    FROM jsonb_each($1) j
-    CROSS JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    CROSS JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id",
-    postgres: "
-    SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id,
-        l.lease_token, l.lease_until, l.cancelling, (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused,
-        l.ctid::text AS row_address
-    FROM (SELECT * FROM unnest($1::text[], $2::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j
-    JOIN conversations c ON c.tenant_id = j.tenant_id AND c.conversation_id = j.conversation_id
-    JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id
-    ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c, l",
+    sqlite: looks_of_sqlite!(
+        "c.pool, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused",
+        "
+    CROSS JOIN conversations c ON c.tenant_id = l.tenant_id AND c.conversation_id = l.conversation_id"
+    ),
+    postgres: looks_of_postgres!(
+        "c.pool, (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused",
+        "
+        JOIN conversations c ON c.tenant_id = j.tenant_id AND c.conversation_id = j.conversation_id",
+        "ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c, l"
+    ),
 };
 
 /// $1 tenant, $2 message.
