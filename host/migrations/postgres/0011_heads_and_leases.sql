@@ -99,7 +99,7 @@ DROP INDEX conversations_busy;
 -- Fences are numbers from one counter, each greater than all before: so also of one conversation. The counter begins behind the
 -- fences that were given out.
 CREATE SEQUENCE lease_fences;
-SELECT setval('lease_fences', (SELECT COALESCE(max(fence), 0) + 1 FROM conversations));
+SELECT setval('lease_fences', COALESCE(max(fence), 0) + 1, false) FROM conversations;
 
 -- The clock of everything: milliseconds of the Unix epoch. Not `now()`, which is the transaction's beginning, before any wait for a
 -- lock. As a function, so that a statement that takes locks can say when it had them; tests put their own clock in its place.

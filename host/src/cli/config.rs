@@ -124,7 +124,7 @@ mod tests {
             );
         }
         assert!(
-            shown.contains("claim_batch_size = 25  # 1 to 256 conversations\n"),
+            shown.contains("claim_batch_size = 25  # 1 to 512 conversations\n"),
             "{shown}"
         );
     }

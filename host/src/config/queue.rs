@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) const QUANTITIES: &[Quantity] = &[
     whole("queue.default_priority", 0, 100, "(higher goes first)"),
-    whole("queue.claim_batch_size", 1, 256, "conversations"),
+    whole("queue.claim_batch_size", 1, 512, "conversations"),
     whole("queue.max_attempts", 1, 100, "attempts"),
     whole("queue.max_crashes", 1, 100, "workers lost"),
     whole("queue.tenant_in_flight", 1, 100_000, "messages"),

@@ -10,7 +10,7 @@ use crate::telemetry::Tally;
 use std::time::Duration;
 
 /// The most messages of one claim.
-pub const MAX_CLAIM: u32 = 256;
+pub const MAX_CLAIM: u32 = 512;
 
 /// How often one claim looks for more after conversations it found could not be had, or some tenants had less than
 /// their share.

@@ -49,9 +49,9 @@ factory_cases! {
             is_refused(&operator.get(&path).await, 400, "invalid_request", said);
         }
         for (field, value, said) in [
-            ("max", json!(0), "max must be 1 to 256"),
-            ("max", json!(257), "max must be 1 to 256"),
-            ("max", json!(u32::MAX), "max must be 1 to 256"),
+            ("max", json!(0), "max must be 1 to 512"),
+            ("max", json!(513), "max must be 1 to 512"),
+            ("max", json!(u32::MAX), "max must be 1 to 512"),
             ("max", json!(-1), "expected u32"),
             ("waitMs", json!(30_001), "waitMs must be 0 to 30000"),
             ("waitMs", json!(u64::MAX), "waitMs must be 0 to 30000"),
@@ -60,8 +60,8 @@ factory_cases! {
             let mut body = asking(1);
             body[field] = value.clone();
             is_refused(&worker.post("/v1/worker/claim", &body).await, 400, "invalid_request", said);
-            let said = said.replace("256", "1000");
-            if value != 257 {
+            let said = said.replace("512", "1000");
+            if value != 513 {
                 let answer = worker.post("/v1/worker/deliveries/claim", &body).await;
                 is_refused(&answer, 400, "invalid_request", &said);
             }
@@ -151,7 +151,7 @@ factory_cases! {
         let mut with_another_token = two.clone();
         with_another_token["token"] = one["token"].clone();
         let mut of_another_claim = one.clone();
-        of_another_claim["fence"] = json!(2);
+        of_another_claim["fence"] = two["fence"].clone();
         let mut of_another_tenant = one.clone();
         of_another_tenant["tenantId"] = json!("other");
         let before = rows(&factory).await;

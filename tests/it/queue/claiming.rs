@@ -53,7 +53,7 @@ store_cases! {
         for number in 0..=MAX_CLAIM {
             queue.enqueue(&format!("c{number}"), "hi").await;
         }
-        assert_eq!(queue.claim(MAX_CLAIM + 1).await.len(), 256);
+        assert_eq!(queue.claim(MAX_CLAIM + 1).await.len(), 512);
         assert_eq!(queue.claim(MAX_CLAIM + 1).await.len(), 1);
     }
 

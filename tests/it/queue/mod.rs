@@ -18,3 +18,4 @@ mod repairing;
 mod repeating;
 mod settling;
 mod stress;
+mod whole;

@@ -72,7 +72,7 @@ fn walks(plan: &str) -> Vec<&str> {
         "SCAN behind",
         "SCAN before",
         "SCAN turns",
-        "SCAN one",
+        "SCAN moment",
         "SCAN CONSTANT ROW",
         "SCAN looked_at",
         // The one row of the counter of fences.

@@ -7,6 +7,7 @@
 mod actors;
 
 use super::driver::Driver;
+use super::whole::assert_whole;
 use actors::{Actor, Ledger};
 use agent_factory_tests::database::TestDatabase;
 use agent_factory_tests::history::Chance;
@@ -76,6 +77,15 @@ async fn whatever_people_workers_and_producers_do_at_once_nothing_is_lost_or_stu
         }
     };
     working.spawn(time);
+    let observer = {
+        let (queue, stop) = (Arc::clone(&queue), stop.clone());
+        async move {
+            while !stop.is_cancelled() {
+                assert_whole(&queue.test).await;
+            }
+        }
+    };
+    working.spawn(observer);
     let all = async {
         while let Some(done) = coming.join_next().await {
             done.expect("it ends well");

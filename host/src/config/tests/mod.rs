@@ -65,7 +65,7 @@ fn all_problems_are_told_at_once_each_with_key_value_range_and_place() {
     assert_eq!(lines.len(), 6, "{told}");
     for words in [
         "queue.claim_batch_size is 0 (in ",
-        "but must be 1 to 256 conversations; change claim_batch_size under [queue] in ",
+        "but must be 1 to 512 conversations; change claim_batch_size under [queue] in ",
         "or set AGENT_FACTORY_QUEUE__CLAIM_BATCH_SIZE",
         "retry.factor is \"fast\" (in ",
         "lease.lease_ms is 1 (in AGENT_FACTORY_LEASE__LEASE_MS), but must be 300 to 3600000 milliseconds; change or unset AGENT_FACTORY_LEASE__LEASE_MS",

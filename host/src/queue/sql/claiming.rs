@@ -11,11 +11,11 @@ pub const LOOK_BEFORE_CLAIM: Sql = Sql {
         EXISTS (SELECT 1 FROM heads WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
         EXISTS (SELECT 1 FROM leases WHERE suspect = 1 AND worker_id = $2) AS runs_suspect,
         w.pool AS worker_pool, w.status AS worker_status, w.load AS worker_load, w.heartbeat_at AS worker_heartbeat_at,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= it.was) AS due,
-        EXISTS (SELECT 1 FROM leases WHERE lease_until <= it.was) AS expired,
+        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= moment.ms) AS due,
+        EXISTS (SELECT 1 FROM leases WHERE lease_until <= moment.ms) AS expired,
         EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming,
-        it.was AS now
-    FROM (SELECT CAST($3 AS BIGINT) AS was) AS it
+        moment.ms AS now
+    FROM (SELECT CAST($3 AS BIGINT) AS ms) AS moment
     LEFT JOIN claim_turns t ON t.pool = $1
     LEFT JOIN workers w ON w.worker_id = $2",
     postgres: "
@@ -24,11 +24,11 @@ pub const LOOK_BEFORE_CLAIM: Sql = Sql {
         EXISTS (SELECT 1 FROM heads WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
         EXISTS (SELECT 1 FROM leases WHERE suspect = 1 AND worker_id = $2) AS runs_suspect,
         w.pool AS worker_pool, w.status AS worker_status, w.load AS worker_load, w.heartbeat_at AS worker_heartbeat_at,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= it.was) AS due,
-        EXISTS (SELECT 1 FROM leases WHERE lease_until <= it.was) AS expired,
+        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= moment.ms) AS due,
+        EXISTS (SELECT 1 FROM leases WHERE lease_until <= moment.ms) AS expired,
         EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming,
-        it.was AS now
-    FROM (SELECT COALESCE($3, clock_ms()) AS was) AS it
+        moment.ms AS now
+    FROM (SELECT COALESCE($3, clock_ms()) AS ms) AS moment
     LEFT JOIN claim_turns t ON t.pool = $1
     LEFT JOIN workers w ON w.worker_id = $2",
 };

@@ -4,6 +4,7 @@ use super::Seen;
 use super::state::{End, State};
 use super::step::{Key, Step, TENANTS, agent_of, keys};
 use crate::queue::driver::{Driver, worker};
+use crate::queue::whole::assert_whole;
 use agent_factory::domain::{Lease, Timestamp};
 use agent_factory::queue::{self, Beat, Enqueue, FailOutcome, LeaseError, MessageState, Settled};
 use agent_factory_tests::database::TestDatabase;
@@ -69,6 +70,7 @@ impl Model {
             }
             asked => self.as_a_person(asked).await,
         }
+        assert_whole(&self.queue.test).await;
         let ready = self.state.claimable().into_keys();
         self.state.once_ready.extend(ready);
     }

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
     keys: Vec<u32>,
     /// Messages of one claim: a figure each.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 20, 100, 256])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 20, 100, 512])]
     batch: Vec<u32>,
     /// Messages of the hot conversation.
     #[arg(long, default_value_t = 100_000)]

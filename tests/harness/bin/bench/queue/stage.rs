@@ -22,7 +22,7 @@ const SETTINGS: [(&str, &str); 4] = [
     ("queue.tenant_in_flight", "100000"),
     ("server.rate_per_second", "100000"),
     ("server.rate_burst", "100000"),
-    ("queue.claim_batch_size", "256"),
+    ("queue.claim_batch_size", "512"),
 ];
 
 /// Messages of one request while data are loaded.
