@@ -45,7 +45,7 @@ pub struct TestDatabase {
     pub ids: Ids,
     url: DatabaseUrl,
     now: Mutex<Timestamp>,
-    _place: Place,
+    place: Place,
 }
 
 /// Who has messages in a database of an older version: nothing of this has changed since the first.
@@ -71,7 +71,7 @@ async fn migrations(database: &str) -> Migrator {
 #[derive(Debug)]
 enum Place {
     Folder(#[expect(dead_code, reason = "kept to be dropped")] tempfile::TempDir),
-    Server(#[expect(dead_code, reason = "kept to be dropped")] postgres::Database),
+    Server(postgres::Database),
 }
 
 impl TestDatabase {
@@ -123,13 +123,20 @@ impl TestDatabase {
         Some(Self::open(database.parsed_url(), Place::Server(database)).await)
     }
 
+    /// As autovacuum does, now: dead rows go, and the planner knows what there is. On PostgreSQL.
+    pub async fn vacuum(&self) {
+        if let Place::Server(database) = &self.place {
+            database.vacuum().await;
+        }
+    }
+
     async fn open(url: DatabaseUrl, place: Place) -> Self {
         Self {
             db: Self::connect(&url).await,
             ids: Ids::seeded(1),
             url,
             now: Mutex::new(EPOCH),
-            _place: place,
+            place,
         }
     }
 

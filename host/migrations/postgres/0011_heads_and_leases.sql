@@ -1,3 +1,6 @@
+-- What a control plane of the version before does at this moment is waited for; then it finds its columns gone, and stops.
+LOCK TABLE conversations, message_queue IN ACCESS EXCLUSIVE MODE;
+
 -- What is given out leaves the conversation's row. A message changed that row twice, and with it each of its indexes; now a
 -- conversation's row is written when a message arrives, and what comes and goes with each turn is in two narrow tables:
 -- `heads` has the conversations with something to do, `leases` those that a worker has. A conversation in neither is idle; none is

@@ -31,10 +31,15 @@ pub(super) async fn arrive<'m>(
         .collect();
     let (mut fresh, mut again) = (HashSet::new(), Vec::new());
     for (key, of) in arrivals {
-        match busy.get(key).map(|found| found.state.as_str()) {
+        match busy
+            .get(key)
+            .map(|found| (found.state.as_str(), &found.pool))
+        {
             None if of.scheduled || of.parked => again.push(*key),
             None => drop(fresh.insert(*key)),
-            Some("waiting") => again.push(*key),
+            Some(("waiting", _)) => again.push(*key),
+            // The agent was moved to another pool, and its conversations go there with their next messages.
+            Some(("ready", pool)) if *pool != of.pool => again.push(*key),
             // What came goes behind, or is looked at when the lease or the wait for a person ends.
             Some(_) => {}
         }

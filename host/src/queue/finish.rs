@@ -25,10 +25,10 @@ pub(super) async fn finish_cancelled(
 /// As [`finish_cancelled`], of messages that were completed under these leases, which are locked too. Answers how many there were.
 pub(super) async fn finish_completed(tx: &mut Tx, leases: &[&Locked]) -> Result<u64, StoreError> {
     let rows = Columns::new()
-        .texts(leases.iter().map(|lease| lease.ending.tenant_id.as_str()))
-        .texts(leases.iter().map(|lease| lease.message_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.lease.tenant_id.as_str()))
+        .texts(leases.iter().map(|lease| lease.lease.message_id.as_str()))
         .texts(leases.iter().map(|_| "done"))
-        .texts(leases.iter().map(|lease| lease.lease_token.as_str()));
+        .texts(leases.iter().map(|lease| lease.lease.lease_token.as_str()));
     finish(tx, &rows).await
 }
 

@@ -15,19 +15,37 @@ pub(super) async fn release(tx: &mut Tx, leases: &[&Ending]) -> Result<(), Store
     }
     let rows = columns(leases);
     let now = tx.now().await?;
-    if !tx.is_shared() {
-        on_tx!(tx, |conn| rows
+    let statement = tx.sql(sql::RELEASE);
+    let ended = if tx.is_shared() {
+        let (ended, next, passed): (i64, bool, bool) = on_tx!(tx, |conn| rows
+            .to_rows(sqlx::query_as(statement).bind(now))
+            .fetch_one(conn)
+            .await)?;
+        tell(tx, next, passed, &keys(leases)).await?;
+        u64::try_from(ended).unwrap_or(0)
+    } else {
+        let ended = on_tx!(tx, |conn| rows
             .to(sqlx::query(sql::END_LEASES))
             .execute(conn)
             .await
-            .map(drop))?;
+            .map(|done| done.rows_affected()))?;
+        let headed: Vec<Headed> = on_tx!(tx, |conn| rows
+            .to_rows(sqlx::query_as(statement).bind(now))
+            .fetch_all(conn)
+            .await)?;
+        tell_of(tx, &headed, &keys(leases)).await?;
+        ended
+    };
+    all_of(leases.len(), ended, "lease")
+}
+
+/// What is locked cannot be elsewhere; if it were, a conversation would have two states, or none.
+fn all_of(wanted: usize, found: u64, what: &'static str) -> Result<(), StoreError> {
+    if u64::try_from(wanted) == Ok(found) {
+        Ok(())
+    } else {
+        Err(StoreError::Moved { what })
     }
-    let statement = tx.sql(sql::RELEASE);
-    let headed: Vec<Headed> = on_tx!(tx, |conn| rows
-        .to_rows(sqlx::query_as(statement).bind(now))
-        .fetch_all(conn)
-        .await)?;
-    tell_of(tx, &headed, &keys(leases)).await
 }
 
 /// As [`release`] of leases whose messages are done, which go to where finished ones are kept. The rest of the transaction may
@@ -39,8 +57,8 @@ pub(super) async fn settle(tx: &mut Tx, leases: &[&Locked]) -> Result<(), StoreE
     let endings: Vec<_> = leases.iter().map(|lease| &lease.ending).collect();
     let settled = if tx.is_shared() {
         let rows = columns(&endings)
-            .texts(leases.iter().map(|lease| lease.message_id.as_str()))
-            .texts(leases.iter().map(|lease| lease.lease_token.as_str()));
+            .texts(leases.iter().map(|lease| lease.lease.message_id.as_str()))
+            .texts(leases.iter().map(|lease| lease.lease.lease_token.as_str()));
         let now = tx.now().await?;
         let (settled, next, passed): (i64, bool, bool) = on_tx!(tx, |conn| rows
             .to_rows(sqlx::query_as(sql::SETTLE).bind(now))
@@ -53,11 +71,7 @@ pub(super) async fn settle(tx: &mut Tx, leases: &[&Locked]) -> Result<(), StoreE
         release(tx, &endings).await?;
         settled
     };
-    if settled != u64::try_from(leases.len()).unwrap_or(u64::MAX) {
-        // Whoever moves a message has its conversation locked: none can be elsewhere.
-        return Err(StoreError::Moved { what: "message" });
-    }
-    Ok(())
+    all_of(leases.len(), settled, "message")
 }
 
 fn columns<'l>(leases: &[&'l Ending]) -> Columns<'l> {

@@ -1,8 +1,11 @@
 use super::head::Key;
-use super::rows::{Locked, TurnRow};
+use super::rows::{LeaseRow, Locked, TurnRow};
 use super::{batch, count, sql};
 use crate::domain::{Lease, Payload, Timestamp, TraceId};
 use crate::store::{Columns, Sql, StoreError, Tx, on_tx};
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
 use std::collections::HashMap;
 
 /// Why an operation on leased work did nothing.
@@ -39,56 +42,72 @@ pub struct Started {
     pub enqueued_at: Timestamp,
 }
 
-/// The leases of these leases' conversations, read for a change where `tx` can write, in the order of `leases`: `Some` where it is
-/// the very lease that is named, and it has not ended.
-pub(super) async fn alive(
+/// Of these leases, locked with their conversations to end them, those that hold theirs, and `None` for the others; in their order.
+pub(super) async fn lock_to_end_all(
+    tx: &mut Tx,
+    leases: &[Lease],
+) -> Result<Vec<Option<Locked>>, StoreError> {
+    alive(tx, leases, sql::LOCK).await
+}
+
+/// As [`lock_to_end_all`] of one; a dead lease is an error.
+pub(super) async fn lock_to_end(tx: &mut Tx, lease: &Lease) -> Result<Locked, LeaseError> {
+    let locked = lock_to_end_all(tx, std::slice::from_ref(lease)).await?;
+    locked.into_iter().next().flatten().ok_or(LeaseError::Lost)
+}
+
+/// What a statement finds of these leases' conversations: `Some` where it is the very lease that is named, and it has not ended.
+async fn alive<R>(
     tx: &mut Tx,
     leases: &[Lease],
     statement: Sql,
-) -> Result<Vec<Option<Locked>>, StoreError> {
+) -> Result<Vec<Option<R>>, StoreError>
+where
+    R: AsRef<LeaseRow> + Clone + Send + Unpin,
+    R: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow>,
+{
     let rows = Columns::new()
         .texts(leases.iter().map(|lease| lease.tenant_id.as_str()))
         .texts(leases.iter().map(|lease| lease.conversation_id.as_str()));
     let (statement, asked) = (tx.sql(statement), tx.now_or_ask().await?);
-    let found: Vec<Locked> = on_tx!(tx, |conn| rows
+    let found: Vec<R> = on_tx!(tx, |conn| rows
         .to_rows(sqlx::query_as(statement).bind(asked))
         .fetch_all(conn)
         .await)?;
     // After a wait for the last of the rows: a lease that ended meanwhile has ended.
-    let Some(now) = found.iter().map(|row| row.now).max() else {
+    let Some(now) = found.iter().map(|row| row.as_ref().now).max() else {
         return Ok(vec![None; leases.len()]);
     };
     let now = tx.it_was(now);
     let found: HashMap<_, _> = found
         .iter()
-        .map(|row| ((&row.ending.tenant_id, &row.ending.conversation_id), row))
+        .map(|row| {
+            let LeaseRow {
+                tenant_id,
+                conversation_id,
+                ..
+            } = row.as_ref();
+            ((tenant_id, conversation_id), row)
+        })
         .collect();
     Ok(leases
         .iter()
         .map(|lease| {
-            let row = found.get(&(&lease.tenant_id, &lease.conversation_id))?;
+            let found = *found.get(&(&lease.tenant_id, &lease.conversation_id))?;
+            let row = found.as_ref();
             let alive = row.lease_token == lease.seal()
                 && row.fence == lease.fence
-                && row.ending.agent_key == lease.agent_key
+                && row.agent_key == lease.agent_key
                 && row.message_id == lease.message_id
                 && row.lease_until > now;
-            alive.then(|| (*row).clone())
+            alive.then(|| found.clone())
         })
         .collect())
 }
 
-/// As [`alive`] of one, locked with its conversation to end it; a dead lease is an error.
-pub(super) async fn lock_to_end(tx: &mut Tx, lease: &Lease) -> Result<Locked, LeaseError> {
-    one_alive(tx, lease, sql::LOCK).await
-}
-
-async fn one_alive(tx: &mut Tx, lease: &Lease, statement: Sql) -> Result<Locked, LeaseError> {
-    let locked = alive(tx, std::slice::from_ref(lease), statement).await?;
-    locked.into_iter().next().flatten().ok_or(LeaseError::Lost)
-}
-
 /// The fence of every read and at-once write of a turn: whether `lease` still holds its conversation. In a transaction
-/// that writes it holds it until the end.
+/// that writes it holds it until the end. No transaction ends a lease ([`super::fail`] and the like) after this: it would lock the
+/// conversation behind the lease.
 ///
 /// # Errors
 /// [`LeaseError::Lost`] where it does not.
@@ -98,7 +117,11 @@ pub async fn check(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
     } else {
         sql::LOOK
     };
-    one_alive(tx, lease, statement).await.map(drop)
+    let alive: Vec<Option<LeaseRow>> = alive(tx, std::slice::from_ref(lease), statement).await?;
+    match alive.into_iter().next().flatten() {
+        Some(_) => Ok(()),
+        None => Err(LeaseError::Lost),
+    }
 }
 
 /// The turn is about to run: from now on, a lost worker counts as a crash of this message. To be called again

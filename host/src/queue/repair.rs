@@ -193,7 +193,7 @@ async fn throw_away(
     Ok(u64::try_from(purged.len()).unwrap_or(u64::MAX))
 }
 
-/// Conversations of a tenant, locked in one order, with what they wait for.
+/// Conversations of a tenant, locked in one order, with what workers have of them.
 pub(super) async fn lock_conversations(
     tx: &mut Tx,
     tenant_id: &TenantId,

@@ -47,6 +47,7 @@ pub(super) struct Busy {
     pub(super) conversation_id: ConversationId,
     /// `waiting`, `ready`, `held` or `leased`.
     pub(super) state: String,
+    pub(super) pool: Pool,
 }
 
 /// Of [`super::sql::EXPIRED`].
@@ -124,21 +125,43 @@ pub(super) struct Candidate {
     pub(super) row_address: Option<String>,
 }
 
-/// Of [`super::sql::LOCK`] and its siblings.
+/// Of [`super::sql::LOOK`] and [`super::sql::LOCK_LEASES`].
 #[derive(Clone, sqlx::FromRow)]
-pub(super) struct Locked {
+pub(super) struct LeaseRow {
+    pub(super) tenant_id: TenantId,
+    pub(super) conversation_id: ConversationId,
+    pub(super) agent_key: AgentKey,
     pub(super) message_id: MessageId,
-    pub(super) attempts: i64,
-    pub(super) max_attempts: i64,
     pub(super) fence: Fence,
-    pub(super) worker_id: WorkerId,
     pub(super) lease_token: LeaseSeal,
     pub(super) lease_until: Timestamp,
-    pub(super) cancelling: i64,
-    /// When the row was locked.
+    /// When the row was locked, or read.
     pub(super) now: Timestamp,
+}
+
+impl AsRef<Self> for LeaseRow {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+/// Of [`super::sql::LOCK`].
+#[derive(Clone, sqlx::FromRow)]
+pub(super) struct Locked {
+    #[sqlx(flatten)]
+    pub(super) lease: LeaseRow,
+    pub(super) attempts: i64,
+    pub(super) max_attempts: i64,
+    pub(super) worker_id: WorkerId,
+    pub(super) cancelling: i64,
     #[sqlx(flatten)]
     pub(super) ending: Ending,
+}
+
+impl AsRef<LeaseRow> for Locked {
+    fn as_ref(&self) -> &LeaseRow {
+        &self.lease
+    }
 }
 
 /// Of [`super::sql::READ_TURN`].

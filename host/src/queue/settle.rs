@@ -2,7 +2,7 @@
 
 use super::finish::{finish_cancelled, record_attempts};
 use super::head::{self, release};
-use super::lease::{alive, lock_to_end};
+use super::lease::{lock_to_end, lock_to_end_all};
 use super::rows::{Ending, Locked, PutBack};
 use super::{LeaseError, Policy, Retry, backoff, batch, clipped, count, sql};
 use crate::clock::Ids;
@@ -53,7 +53,7 @@ pub async fn complete_all(
     tx: &mut Tx,
     leases: &[Lease],
 ) -> Result<Vec<Result<Settled, LeaseError>>, StoreError> {
-    let locked = alive(tx, leases, sql::LOCK).await?;
+    let locked = lock_to_end_all(tx, leases).await?;
     // By place: a lease that is named again settles nothing, and stores nothing.
     let mut now = vec![false; leases.len()];
     let (mut ended, mut conversations) = (Vec::new(), HashSet::new());
@@ -230,7 +230,7 @@ pub async fn give_back(tx: &mut Tx, lease: &Lease) -> Result<(), LeaseError> {
 
 /// The message a worker had ends as cancelled; its conversation, which is locked, goes on.
 pub(super) async fn cancel_leased(tx: &mut Tx, lease: &Locked) -> Result<(), StoreError> {
-    finish_cancelled(tx, &[(&lease.ending.tenant_id, &lease.message_id)]).await?;
+    finish_cancelled(tx, &[(&lease.ending.tenant_id, &lease.lease.message_id)]).await?;
     release(tx, &[&lease.ending]).await?;
     tx.raise(Topic::Settled);
     tx.tally(Tally::Settled(Outcome::Cancelled, 1));

@@ -43,7 +43,7 @@ impl QueueStats {
     }
 }
 
-/// Count. Walks what is busy, by indexes alone, and nothing that is idle or done; on a reader it stops no writer.
+/// Count. Walks what is busy (of a pool: what is busy in all), and nothing that is idle or done; on a reader it stops no writer.
 ///
 /// # Errors
 /// Where the database fails.

@@ -2,7 +2,7 @@
 
 use super::driver::{Driver, acme, conversations, request, tenants};
 use agent_factory::domain::Pool;
-use agent_factory::queue::{Enqueue, MAX_CLAIM, Priority, Retry, Scope};
+use agent_factory::queue::{ClaimRequest, Enqueue, MAX_CLAIM, Priority, Retry, Scope};
 use agent_factory::store::Topic;
 use agent_factory_tests::database::EPOCH;
 use agent_factory_tests::store_cases;
@@ -204,6 +204,17 @@ store_cases! {
         assert!(queue.claim(9).await.is_empty());
         queue.test.set_clock(due).await;
         queue.claim_only().await;
+    }
+
+    async fn a_ready_conversation_follows_its_agent_to_another_pool_with_its_next_message(test) {
+        let queue = Driver::new(test).await;
+        queue.enqueue("c", "one").await;
+        queue.test.execute("UPDATE agent_profiles SET pool = 'large'").await;
+        let of_the_large = || ClaimRequest { pool: "large".parse().unwrap(), ..request("large-worker", 9, 0) };
+        assert!(queue.claim_as(of_the_large()).await.claimed.is_empty());
+        queue.enqueue("c", "two").await;
+        assert!(queue.claim(9).await.is_empty());
+        assert_eq!(conversations(&queue.claim_as(of_the_large()).await.claimed), ["c"]);
     }
 
     async fn nothing_overtakes_a_retry_even_where_the_clock_steps_back(test) {

@@ -149,6 +149,61 @@ async fn no_statement_of_the_daily_work_walks_a_table_of_postgresql() {
     );
 }
 
+/// What is planned while there is next to nothing, and runs while there is much: each row is looked up all the same.
+#[tokio::test]
+async fn a_plan_made_while_the_tables_are_empty_walks_none_of_them() {
+    let Some(test) = TestDatabase::postgres().await else {
+        return;
+    };
+    let queue = Driver::new(test).await;
+    for left in 0..2 {
+        for number in 0..50 {
+            queue.enqueue(&format!("c{number}"), "hi").await;
+        }
+        for lease in queue.claim(50).await {
+            queue.complete(&lease.lease).await.unwrap();
+        }
+        for conversation in ["one", "two"].iter().take(2 * left) {
+            queue.enqueue(conversation, "hi").await;
+        }
+        assert_eq!(queue.claim(1).await.len(), left);
+        queue.test.vacuum().await;
+        for (name, statement) in [
+            ("busy", sql::BUSY.postgres),
+            ("lease", sql::LEASE.postgres),
+            ("park", sql::PARK.postgres),
+            ("look", sql::LOOK.postgres),
+            ("lock leases", sql::LOCK_LEASES.postgres),
+            ("lock", sql::LOCK.postgres),
+            ("release", sql::RELEASE.postgres),
+            ("settle", sql::SETTLE),
+            ("lock heads", sql::LOCK_HEADS),
+            ("rehead", sql::REHEAD.postgres),
+            ("pass", sql::PASS.postgres),
+            ("conversations", sql::CONVERSATIONS.postgres),
+            ("leases", sql::LEASES.postgres),
+            ("extend", sql::EXTEND.postgres),
+            ("started", sql::STARTED.postgres),
+            ("payloads", sql::PAYLOADS.postgres),
+            ("finish", sql::FINISH.postgres),
+            ("put back", sql::PUT_BACK.postgres),
+        ] {
+            let plan = queue.test.generic_plan(statement).await;
+            assert!(!plan.contains("Seq Scan"), "{name}, {left} left:\n{plan}");
+            assert_eq!(
+                walked(&plan),
+                Vec::<&str>::new(),
+                "{name}, {left} left:\n{plan}"
+            );
+            // Only a part of an index's columns is as good as none.
+            assert!(
+                !plan.contains("heads_ready"),
+                "{name}, {left} left:\n{plan}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_claim_finds_tenants_and_conversations_by_the_index_of_ready_ones() {
     let test = TestDatabase::sqlite().await;

@@ -48,11 +48,13 @@ fn declared(database: &str) -> Vec<String> {
     declared
 }
 
-/// Whether a line sets how PostgreSQL keeps a table, and nothing of what is in it; or takes a value out of stored JSON, which
+/// Whether a line sets how PostgreSQL keeps or locks a table, and nothing of what is in it; or takes a value out of stored JSON, which
 /// each database does in its own words.
 fn tunes(line: &str) -> bool {
     let kept = line.starts_with("ALTER TABLE") && line.contains(" SET (");
-    kept || line.contains("json_extract(") || line.contains("::json ")
+    kept || line.starts_with("LOCK TABLE")
+        || line.contains("json_extract(")
+        || line.contains("::json ")
 }
 
 #[test]

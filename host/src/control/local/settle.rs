@@ -126,9 +126,6 @@ impl LocalControl {
         let (policies, ids) = (self.policies.clone(), self.ids.clone());
         self.leased(move |tx| {
             Box::pin(async move {
-                // Before anything else: what is locked first is compared with a moment after any wait for it.
-                queue::check(tx, &lease).await?;
-                let now = tx.now().await?;
                 let (Failure::Retry {
                     receipts: spent, ..
                 }
@@ -139,37 +136,38 @@ impl LocalControl {
                     receipts: spent, ..
                 }) = &failure;
                 let spent = spent.clone();
-                let stored = receipts::store(tx, &lease, now, &spent).await?;
-                let (reason, retry) = match failure {
+                // Before anything else: a lease that is lost stores nothing, and locks come in one order.
+                let settled = match failure {
                     Failure::Hold { reason, .. } => {
                         queue::hold(tx, &lease, &reason).await?;
-                        count(tx, &lease, now, stored, &spent).await?;
-                        return Ok(Settled::Held);
+                        Settled::Held
                     }
-                    Failure::Permanent { reason, .. } => (reason, Retry::Never),
-                    Failure::Retry {
-                        reason,
-                        after: Some(after),
-                        ..
-                    } => (reason, Retry::After(after)),
-                    Failure::Retry {
-                        reason,
-                        after: None,
-                        ..
-                    } => (reason, Retry::Backoff),
+                    Failure::Permanent { reason, .. } => {
+                        let (queue, never) = (&policies.queue, Retry::Never);
+                        ended(queue::fail(tx, queue, &ids, &lease, &reason, never).await?)
+                    }
+                    Failure::Retry { reason, after, .. } => {
+                        let retry = after.map_or(Retry::Backoff, Retry::After);
+                        let queue = &policies.queue;
+                        ended(queue::fail(tx, queue, &ids, &lease, &reason, retry).await?)
+                    }
                 };
-                let outcome =
-                    queue::fail(tx, &policies.queue, &ids, &lease, &reason, retry).await?;
+                let now = tx.now().await?;
+                let stored = receipts::store(tx, &lease, now, &spent).await?;
                 count(tx, &lease, now, stored, &spent).await?;
-                Ok::<_, LeaseError>(match outcome {
-                    FailOutcome::Requeued { after } => Settled::Requeued(after),
-                    // Its key-value calls stay known: a redrive runs the same turn again.
-                    FailOutcome::DeadLettered => Settled::DeadLettered,
-                    FailOutcome::Cancelled => Settled::Cancelled,
-                })
+                Ok::<_, LeaseError>(settled)
             })
         })
         .await
+    }
+}
+
+const fn ended(outcome: FailOutcome) -> Settled {
+    match outcome {
+        FailOutcome::Requeued { after } => Settled::Requeued(after),
+        // Its key-value calls stay known: a redrive runs the same turn again.
+        FailOutcome::DeadLettered => Settled::DeadLettered,
+        FailOutcome::Cancelled => Settled::Cancelled,
     }
 }
 

@@ -82,21 +82,25 @@ pub const TAKE_PLACES: Sql = Sql {
 /// claim can only move one from the one to the other. $1 batch of (tenant, conversation).
 pub const BUSY: Sql = Sql {
     sqlite: "
-    SELECT h.tenant_id, h.conversation_id, h.state FROM jsonb_each($1) j
+    SELECT h.tenant_id, h.conversation_id, h.state, h.pool FROM jsonb_each($1) j
     CROSS JOIN heads h
     WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
     UNION ALL
-    SELECT l.tenant_id, l.conversation_id, 'leased' AS state FROM jsonb_each($1) j
+    SELECT l.tenant_id, l.conversation_id, 'leased' AS state, l.pool FROM jsonb_each($1) j
     CROSS JOIN leases l
     WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
     postgres: "
-    SELECT h.tenant_id, h.conversation_id, h.state
+    SELECT b.*
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN heads h ON h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
+    CROSS JOIN LATERAL (
+        SELECT h.tenant_id, h.conversation_id, h.state, h.pool FROM heads h
+        WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1 LIMIT 1) b
     UNION ALL
-    SELECT l.tenant_id, l.conversation_id, 'leased' AS state
+    SELECT b.*
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
+    CROSS JOIN LATERAL (
+        SELECT l.tenant_id, l.conversation_id, 'leased' AS state, l.pool FROM leases l
+        WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1 LIMIT 1) b",
 };
 
 /// First messages of idle conversations, which are locked, due at once. $1 columns of (tenant, conversation, agent, pool, priority,

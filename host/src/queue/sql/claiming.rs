@@ -93,8 +93,8 @@ pub const TENANTS_IN_TURN: &str = "
     ORDER BY turns.lap, turns.tenant_id";
 
 /// The first conversations of each tenant, those of one in the order in which they are given out, each with a fence should it
-/// be leased. On PostgreSQL locked, but for those that others have locked. Read from the claim's own table alone: whoever changes
-/// a head writes it there. $1 pool, $2 suspects or not, $3 now, $4 the most of one tenant, $5 batch of (tenant, how many).
+/// be leased. On PostgreSQL locked, but for those that others have locked. Of conversations and messages nothing is read: whoever
+/// changes a head writes it here. $1 pool, $2 suspects or not, $3 now, $4 the most of one tenant, $5 batch of (tenant, how many).
 pub const READY: Sql = Sql {
     sqlite: "
     SELECT h.tenant_id, h.conversation_id, h.agent_key, h.message_id, h.trace_id, h.attempts, h.crashes,
@@ -164,7 +164,7 @@ pub const PARK: Sql = Sql {
     UPDATE heads h SET state = CASE WHEN a.agent_key IS NOT NULL THEN 'held' WHEN h.not_before > $1 THEN 'waiting' ELSE 'ready' END
     FROM named n
     LEFT JOIN held a ON a.tenant_id = n.tenant_id AND a.agent_key = n.agent_key
-    WHERE h.ctid = n.row_address::tid AND h.tenant_id = n.tenant_id AND h.conversation_id = n.conversation_id",
+    WHERE h.ctid = n.row_address::tid AND h.tenant_id || '' = n.tenant_id AND h.conversation_id || '' = n.conversation_id",
 };
 
 /// Conversations given to a worker. On PostgreSQL they are locked, and found by the addresses of their rows; on SQLite the first
@@ -185,7 +185,7 @@ pub const LEASE: Sql = Sql {
             SELECT * FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
                 AS u (tenant_id, conversation_id, fence, lease_token, row_address)
             WHERE fence > 0) j
-        WHERE h.ctid = j.row_address::tid AND h.tenant_id = j.tenant_id AND h.conversation_id = j.conversation_id
+        WHERE h.ctid = j.row_address::tid AND h.tenant_id || '' = j.tenant_id AND h.conversation_id || '' = j.conversation_id
         RETURNING h.tenant_id, h.conversation_id, h.agent_key, h.pool, h.message_id, h.trace_id, h.attempts, h.crashes,
             h.max_attempts, h.suspect, j.fence, j.lease_token
     )

@@ -2,7 +2,7 @@
 
 use crate::store::Sql;
 
-/// The columns of `heads`, in the order of both statements below.
+/// The columns of `heads`, in the order of the statements below.
 macro_rules! heads {
     () => {
         "
@@ -67,7 +67,9 @@ macro_rules! headed {
 /// PostgreSQL a held agent is locked too until this has committed: a resume at the same moment would not see the conversation
 /// that is parked here, and leave it parked. Where somebody has the agent locked, the conversation is not parked but left ready,
 /// so that nobody waits: the next claim finds the agent as it is then. On SQLite the second half of it: [`END_LEASES`] is the first.
-/// $1 now, $2 columns of (tenant, conversation, agent, pool, whether the conversation is paused, address of the lease's row).
+/// Answers how many leases ended, whether a conversation has something to do next, and whether one's head is ready that was timed;
+/// on SQLite a row a head, with what it waits for and whether it is timed. $1 now, $2 columns of (tenant, conversation, agent, pool,
+/// whether the conversation is paused, address of the lease's row).
 pub const RELEASE: Sql = Sql {
     sqlite: concat!(
         heads!(),
@@ -100,28 +102,36 @@ pub const RELEASE: Sql = Sql {
         held_agents!("FOR SHARE SKIP LOCKED"),
         ", ended AS (
         DELETE FROM leases l USING named n
-        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
-    )",
+        WHERE l.ctid = n.row_address::tid AND l.tenant_id || '' = n.tenant_id AND l.conversation_id || '' = n.conversation_id
+        RETURNING 1
+    ), headed AS (",
         headed!(),
         "
-    RETURNING state, not_before IS NOT NULL AS timed"
+        RETURNING state, not_before IS NOT NULL AS timed
+    )
+    SELECT (SELECT count(*) FROM ended) AS ended, COALESCE(bool_or(state <> 'held'), false) AS next,
+        COALESCE(bool_or(timed AND state = 'ready'), false) AS passed
+    FROM headed"
     ),
 };
 
 /// On PostgreSQL, what [`super::FINISH`] and then [`RELEASE`] do, at once, of messages that are done: what comes next is the first
 /// message but for that one. Held agents are locked to be written: the transaction may write the agents' rows later, and two that
 /// shared a lock would wait for each other then. So it waits for an agent; a batch over several has locked them before, in one order.
-/// Answers how many messages were done, whether a conversation has something to do next, and whether one's head is ready that was
+/// Answers how many leases ended with their messages done, whether a conversation has something to do next, and whether one's head is ready that was
 /// timed. $1 now, $2 columns of those of [`RELEASE`] and (message, token).
 pub const SETTLE: &str = concat!(
     "
     WITH named AS MATERIALIZED (
-        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, j.done_id, j.settled_token, m.*
+        SELECT j.tenant_id, j.conversation_id, j.agent_key, j.pool, j.paused, j.row_address, j.settled_token, d.done_address, m.*
         FROM (
             SELECT *
             FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[])
                 AS u (tenant_id, conversation_id, agent_key, pool, paused, row_address, done_id, settled_token)
             WHERE paused >= 0) j
+        CROSS JOIN LATERAL (
+            SELECT q.ctid AS done_address FROM message_queue q
+            WHERE q.tenant_id = j.tenant_id AND q.message_id = j.done_id LIMIT 1) d
         LEFT JOIN LATERAL (
             SELECT q.message_id, q.trace_id, q.available_at, q.not_before, q.priority, q.attempts, q.crashes, q.max_attempts
             FROM message_queue q
@@ -132,10 +142,10 @@ pub const SETTLE: &str = concat!(
     held_agents!("FOR NO KEY UPDATE"),
     ", ended AS (
         DELETE FROM leases l USING named n
-        WHERE l.ctid = n.row_address::tid AND l.tenant_id = n.tenant_id AND l.conversation_id = n.conversation_id
+        WHERE l.ctid = n.row_address::tid AND l.tenant_id || '' = n.tenant_id AND l.conversation_id || '' = n.conversation_id
+        RETURNING 1
     ), gone AS (
-        DELETE FROM message_queue m USING named n
-        WHERE m.tenant_id = n.tenant_id AND m.message_id = n.done_id
+        DELETE FROM message_queue m USING named n WHERE m.ctid = n.done_address
         RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, m.source, m.source_id, m.trace_id, m.attempts, m.crashes,
             m.max_attempts, m.last_error, n.settled_token, m.enqueued_at
     ), finished AS (
@@ -150,7 +160,7 @@ pub const SETTLE: &str = concat!(
     "
         RETURNING state, not_before IS NOT NULL AS timed
     )
-    SELECT (SELECT count(*) FROM finished) AS settled, COALESCE(bool_or(state <> 'held'), false) AS next,
+    SELECT LEAST((SELECT count(*) FROM ended), (SELECT count(*) FROM finished)) AS settled, COALESCE(bool_or(state <> 'held'), false) AS next,
         COALESCE(bool_or(timed AND state = 'ready'), false) AS passed
     FROM headed"
 );
@@ -164,9 +174,11 @@ pub const END_LEASES: &str = "
 /// from here on, and one that was taking it has. $1 batch of (tenant, conversation).
 pub const LOCK_HEADS: &str = "
     SELECT 1
-    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN heads h ON h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
-    ORDER BY h.tenant_id, h.conversation_id FOR UPDATE OF h";
+    FROM (
+        SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array'
+        ORDER BY (value ->> 0) COLLATE \"C\", (value ->> 1) COLLATE \"C\") j
+    CROSS JOIN LATERAL (
+        SELECT 1 FROM heads h WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1 LIMIT 1 FOR UPDATE) h";
 
 /// Compute afresh what conversations wait for that no worker has; one that a worker has is left as it is. They are locked, with
 /// their heads. Agents are locked as by [`RELEASE`]. On SQLite the second half: [`LEAVE_HEADS`] is the first. $1 now, $2 batch of (tenant,
@@ -194,19 +206,20 @@ pub const REHEAD: Sql = Sql {
     postgres: concat!(
         "
     WITH named AS MATERIALIZED (
-        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.pool, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused, m.*
+        SELECT c.tenant_id, c.conversation_id, c.agent_key, c.pool, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused,
+            (SELECT h.ctid FROM heads h
+                WHERE h.tenant_id = c.tenant_id AND h.conversation_id = c.conversation_id LIMIT 1) AS row_address, m.*
         FROM (SELECT value FROM jsonb_array_elements($2::jsonb) WHERE jsonb_typeof(value) = 'array') j
         JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
         LEFT JOIN ",
         head_of!("c"),
         "
-        WHERE NOT EXISTS (
-            SELECT 1 FROM leases l WHERE l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id)
+        WHERE (SELECT l.fence FROM leases l
+            WHERE l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id LIMIT 1) IS NULL
     ),",
         held_agents!("FOR SHARE SKIP LOCKED"),
         ", gone AS (
-        DELETE FROM heads h USING named n
-        WHERE h.tenant_id = n.tenant_id AND h.conversation_id = n.conversation_id AND n.message_id IS NULL
+        DELETE FROM heads h USING named n WHERE h.ctid = n.row_address AND n.message_id IS NULL
     )",
         headed!(),
         "
@@ -234,10 +247,10 @@ pub const PASS: Sql = Sql {
     WHERE conversations.tenant_id = j.value ->> 0 AND conversations.conversation_id = j.value ->> 1
         AND h.state = 'ready' AND h.available_at > conversations.last_available_at",
     postgres: "
-    UPDATE conversations c SET last_available_at = h.available_at
+    UPDATE conversations c SET last_available_at = r.available_at
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    CROSS JOIN heads h
-    WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1
-        AND c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-        AND h.state = 'ready' AND h.available_at > c.last_available_at",
+    CROSS JOIN LATERAL (
+        SELECT h.available_at FROM heads h
+        WHERE h.tenant_id = j.value ->> 0 AND h.conversation_id = j.value ->> 1 AND h.state || '' = 'ready' LIMIT 1) r
+    WHERE c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1 AND r.available_at > c.last_available_at",
 };

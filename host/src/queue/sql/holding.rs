@@ -32,7 +32,7 @@ pub const HELD_CONVERSATIONS: Sql = Sql {
     SELECT h.tenant_id, h.conversation_id FROM heads h
     JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
     WHERE h.state = 'held' AND h.tenant_id = $1 AND h.agent_key = $2 AND c.paused_reason IS NULL LIMIT $3
-    FOR NO KEY UPDATE SKIP LOCKED",
+    FOR NO KEY UPDATE OF c, h SKIP LOCKED",
 };
 
 /// Unless a conversation is held still: one that somebody else had locked. $1 tenant, $2 agent.

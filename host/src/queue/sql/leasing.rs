@@ -2,46 +2,41 @@
 
 use crate::store::Sql;
 
-/// The columns of a lease, but for what its conversation says.
+/// What a lease is compared with.
 macro_rules! lease {
     () => {
-        "l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.attempts, l.max_attempts, l.fence, l.worker_id, l.lease_token,
-            l.lease_until, l.cancelling, "
+        "l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.fence, l.lease_token, l.lease_until"
     };
 }
 
-/// A look at leases by their keys on SQLite; so or so joined.
-macro_rules! looks_of_sqlite {
-    ($more:literal, $join:literal) => {
+/// As [`lease`], with what is to be known of it to end it.
+macro_rules! lease_to_end {
+    () => {
         concat!(
-            "
-    SELECT ",
             lease!(),
-            $more,
-            ", NULL AS row_address, CAST($1 AS BIGINT) AS now
-    FROM jsonb_each($2) j
-    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
-            $join
+            ", l.attempts, l.max_attempts, l.worker_id, l.cancelling, c.pool,
+            CAST(CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS BIGINT) AS paused"
         )
     };
 }
 
-/// The same on PostgreSQL. The clock is asked for each row once that is locked.
-macro_rules! looks_of_postgres {
-    ($more:literal, $join:literal, $lock:literal) => {
+/// Leases by their keys on PostgreSQL, in one order, so or so. The clock is asked for each row once that is locked.
+macro_rules! found {
+    ($columns:expr, $from:literal, $lock:literal) => {
         concat!(
             "
     WITH found AS MATERIALIZED (
-        SELECT ",
-            lease!(),
-            $more,
-            ", l.ctid::text AS row_address
-        FROM (SELECT * FROM unnest($2::text[], $3::text[]) AS u (tenant_id, conversation_id) WHERE tenant_id IS NOT NULL) j ",
-            $join,
-            "
-        JOIN leases l ON l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id ",
+        SELECT r.*
+        FROM (
+            SELECT * FROM unnest($2::text[], $3::text[]) AS u (tenant_id, conversation_id)
+            ORDER BY tenant_id COLLATE \"C\", conversation_id COLLATE \"C\") j
+        CROSS JOIN LATERAL (
+            SELECT ",
+            $columns,
+            $from,
+            " LIMIT 1 ",
             $lock,
-            "
+            ") r
     )
     SELECT found.*, COALESCE($1, clock_ms()) AS now FROM found"
         )
@@ -51,32 +46,51 @@ macro_rules! looks_of_postgres {
 /// What leases are compared with, to read under them. $1 now, NULL on PostgreSQL to ask the clock, $2 columns of (tenant,
 /// conversation).
 pub const LOOK: Sql = Sql {
-    sqlite: looks_of_sqlite!("l.pool, 0 AS paused", ""),
-    postgres: looks_of_postgres!("l.pool, 0::bigint AS paused", "", ""),
+    sqlite: concat!(
+        "
+    SELECT ",
+        lease!(),
+        ", CAST($1 AS BIGINT) AS now
+    FROM jsonb_each($2) j
+    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1"
+    ),
+    postgres: found!(
+        lease!(),
+        "
+            FROM leases l WHERE l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id",
+        ""
+    ),
 };
 
-/// As [`LOOK`], to write under the leases: they are locked, in one order, and read as they are once a wait is over.
+/// As [`LOOK`], to write under the leases: they are locked, and read as they are once a wait is over.
 pub const LOCK_LEASES: Sql = Sql {
     sqlite: LOOK.sqlite,
-    postgres: looks_of_postgres!(
-        "l.pool, 0::bigint AS paused",
-        "",
-        "ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l"
+    postgres: found!(
+        lease!(),
+        "
+            FROM leases l WHERE l.tenant_id = j.tenant_id AND l.conversation_id = j.conversation_id",
+        "FOR NO KEY UPDATE OF l"
     ),
 };
 
 /// As [`LOCK_LEASES`], to end them: their conversations are locked first, and say what comes next of pool and pause.
 pub const LOCK: Sql = Sql {
-    sqlite: looks_of_sqlite!(
-        "c.pool, CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS paused",
+    sqlite: concat!(
         "
+    SELECT ",
+        lease_to_end!(),
+        ", NULL AS row_address, CAST($1 AS BIGINT) AS now
+    FROM jsonb_each($2) j
+    CROSS JOIN leases l ON l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
     CROSS JOIN conversations c ON c.tenant_id = l.tenant_id AND c.conversation_id = l.conversation_id"
     ),
-    postgres: looks_of_postgres!(
-        "c.pool, (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused",
+    postgres: found!(
+        concat!(lease_to_end!(), ", l.ctid::text AS row_address"),
         "
-        JOIN conversations c ON c.tenant_id = j.tenant_id AND c.conversation_id = j.conversation_id",
-        "ORDER BY c.tenant_id, c.conversation_id FOR NO KEY UPDATE OF c, l"
+            FROM conversations c
+            JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id
+            WHERE c.tenant_id = j.tenant_id AND c.conversation_id = j.conversation_id",
+        "FOR NO KEY UPDATE OF c, l"
     ),
 };
 
@@ -94,7 +108,10 @@ pub const STARTED: Sql = Sql {
     postgres: "
     UPDATE leases SET started_at = $2
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1 AND started_at IS NULL",
+    CROSS JOIN LATERAL (
+        SELECT l.ctid AS row_address FROM leases l
+        WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1 LIMIT 1) r
+    WHERE leases.ctid = r.row_address AND started_at IS NULL",
 };
 
 /// $1 batch of (tenant, conversation).
@@ -106,12 +123,15 @@ pub const LEASES: Sql = Sql {
     CROSS JOIN leases l
     WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1",
     postgres: "
-    SELECT l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.lease_token, l.fence, l.lease_until, l.lease_deadline,
-        l.cancelling
-    FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    CROSS JOIN leases l
-    WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1
-    ORDER BY l.tenant_id, l.conversation_id FOR NO KEY UPDATE OF l",
+    SELECT r.*
+    FROM (
+        SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array'
+        ORDER BY (value ->> 0) COLLATE \"C\", (value ->> 1) COLLATE \"C\") j
+    CROSS JOIN LATERAL (
+        SELECT l.tenant_id, l.conversation_id, l.agent_key, l.message_id, l.lease_token, l.fence, l.lease_until,
+            l.lease_deadline, l.cancelling
+        FROM leases l
+        WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1 LIMIT 1 FOR NO KEY UPDATE) r",
 };
 
 /// $1 batch of (tenant, conversation, lease until).
@@ -123,7 +143,10 @@ pub const EXTEND: Sql = Sql {
     postgres: "
     UPDATE leases SET lease_until = (j.value ->> 2)::bigint
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    WHERE leases.tenant_id = j.value ->> 0 AND leases.conversation_id = j.value ->> 1",
+    CROSS JOIN LATERAL (
+        SELECT l.ctid AS row_address FROM leases l
+        WHERE l.tenant_id = j.value ->> 0 AND l.conversation_id = j.value ->> 1 LIMIT 1) r
+    WHERE leases.ctid = r.row_address",
 };
 
 /// $1 worker, $2 load, $3 now, $4 pool.
@@ -159,7 +182,9 @@ pub const PAYLOADS: Sql = Sql {
     CROSS JOIN message_queue m
     WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
     postgres: "
-    SELECT m.tenant_id, m.message_id, m.payload
+    SELECT r.*
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    JOIN message_queue m ON m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1",
+    CROSS JOIN LATERAL (
+        SELECT m.tenant_id, m.message_id, m.payload FROM message_queue m
+        WHERE m.tenant_id = j.value ->> 0 AND m.message_id = j.value ->> 1 LIMIT 1) r",
 };

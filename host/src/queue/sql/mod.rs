@@ -8,9 +8,12 @@
 //!
 //! - *Batches*: `jsonb_each`, which parses a batch once, is `jsonb_array_elements` on PostgreSQL, whose `->>` answers texts that are
 //!   cast. (Not `json`, which is parsed again for each value that is taken from it. What `jsonb` refuses, the escaped
-//!   character 0, is in no text that gets here.) Where a batch is joined, its rows are asked whether they are arrays, which they are: PostgreSQL then takes them for very few, and so looks each up by an index,
-//!   even while it takes a table for empty that is full a moment later. What runs with every message takes *columns* instead, one
-//!   array each, which `unnest` puts together.
+//!   character 0, is in no text that gets here.) What runs with every message takes
+//!   *columns* instead, one array each, which `unnest` puts together. A plan is made once a connection, maybe while a table is empty
+//!   that is full a moment later, and PostgreSQL takes an empty table for one row: joined with a batch, it would walk the table and
+//!   look each row up in the batch. So a row is looked up by a subquery of its own (`LATERAL ... LIMIT 1`), and one that is locked is
+//!   found again by its address (`ctid`), with no other condition that an index could answer (`|| ''` hides one). Where a
+//!   batch is joined all the same, its rows are asked whether they are arrays, which they are: it is taken for very few rows then.
 //! - *Locks*: SQLite has one writer, PostgreSQL many. There, whoever may change what a conversation waits for locks its row
 //!   (`FOR NO KEY UPDATE`, which lets foreign keys pass), then its head or its lease; a claim locks heads alone, and claims and sweeps
 //!   pass over rows that others have locked (`SKIP LOCKED`), so that neither ever waits. What else a conversation has is read by the

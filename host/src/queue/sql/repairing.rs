@@ -24,7 +24,9 @@ pub const CONVERSATIONS: Sql = Sql {
     SELECT c.conversation_id, l.message_id AS leased, c.last_available_at
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
     JOIN conversations c ON c.tenant_id = j.value ->> 0 AND c.conversation_id = j.value ->> 1
-    LEFT JOIN leases l ON l.tenant_id = c.tenant_id AND l.conversation_id = c.conversation_id",
+    LEFT JOIN LATERAL (
+        SELECT x.message_id FROM leases x
+        WHERE x.tenant_id = c.tenant_id AND x.conversation_id = c.conversation_id LIMIT 1) l ON true",
 };
 
 /// $1 tenant, $2 message.

@@ -16,10 +16,12 @@ pub const FINISH: Sql = Sql {
     WITH gone AS (
         DELETE FROM message_queue m
         USING (
-            SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
-                AS u (tenant_id, message_id, outcome, settled_token)
-            WHERE tenant_id IS NOT NULL) j
-        WHERE m.tenant_id = j.tenant_id AND m.message_id = j.message_id
+            SELECT u.outcome, u.settled_token, r.row_address
+            FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS u (tenant_id, message_id, outcome, settled_token)
+            CROSS JOIN LATERAL (
+                SELECT q.ctid AS row_address FROM message_queue q
+                WHERE q.tenant_id = u.tenant_id AND q.message_id = u.message_id LIMIT 1) r) j
+        WHERE m.ctid = j.row_address
         RETURNING m.tenant_id, m.message_id, m.conversation_id, m.seq, j.outcome, m.source, m.source_id, m.trace_id, m.attempts,
             m.crashes, m.max_attempts, m.last_error, j.settled_token, m.enqueued_at
     )
@@ -77,5 +79,8 @@ pub const PUT_BACK: Sql = Sql {
         crashes = crashes + (j.value ->> 4)::bigint, not_before = COALESCE((j.value ->> 5)::bigint, not_before),
         last_error = COALESCE(j.value ->> 6, last_error), finished_at = (j.value ->> 7)::bigint
     FROM (SELECT value FROM jsonb_array_elements($1::jsonb) WHERE jsonb_typeof(value) = 'array') j
-    WHERE message_queue.tenant_id = j.value ->> 0 AND message_queue.message_id = j.value ->> 1",
+    CROSS JOIN LATERAL (
+        SELECT q.ctid AS row_address FROM message_queue q
+        WHERE q.tenant_id = j.value ->> 0 AND q.message_id = j.value ->> 1 LIMIT 1) r
+    WHERE message_queue.ctid = r.row_address",
 };

@@ -9,7 +9,8 @@ pub const LOOK_FOR_WORK_OF_TIME: &str = "
         EXISTS (SELECT 1 FROM leases WHERE lease_until <= $1) AS expired,
         EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming";
 
-/// Heads that have fallen due. On PostgreSQL their conversations are locked with them. $1 now, $2 how many.
+/// Heads that have fallen due. On PostgreSQL locked, their conversations first; one that changed a moment ago is left to the next
+/// look. $1 now, $2 how many.
 pub const PROMOTE: Sql = Sql {
     sqlite: "
     UPDATE heads SET state = 'ready'
@@ -21,7 +22,7 @@ pub const PROMOTE: Sql = Sql {
     WITH due AS MATERIALIZED (
         SELECT h.ctid AS row_address FROM heads h
         JOIN conversations c ON c.tenant_id = h.tenant_id AND c.conversation_id = h.conversation_id
-        WHERE h.state = 'waiting' AND h.due_at <= $1 ORDER BY h.due_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+        WHERE h.state = 'waiting' AND h.due_at <= $1 ORDER BY h.due_at LIMIT $2 FOR NO KEY UPDATE OF c, h SKIP LOCKED
     )
     UPDATE heads h SET state = 'ready' FROM due WHERE h.ctid = due.row_address
     RETURNING h.tenant_id, h.conversation_id",
@@ -40,11 +41,11 @@ pub const EXPIRED: Sql = Sql {
     postgres: "
     SELECT l.tenant_id, l.conversation_id, l.agent_key, c.pool, l.message_id, l.attempts, l.crashes, l.max_attempts, l.fence,
         l.worker_id, l.started_at IS NOT NULL AS started, l.cancelling,
-        (CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END)::bigint AS paused, l.ctid::text AS row_address
+        CAST(CASE WHEN c.paused_reason IS NULL THEN 0 ELSE 1 END AS BIGINT) AS paused, l.ctid::text AS row_address
     FROM leases l
     JOIN conversations c ON c.tenant_id = l.tenant_id AND c.conversation_id = l.conversation_id
     WHERE l.lease_until <= $1
-    ORDER BY l.lease_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED",
+    ORDER BY l.lease_until LIMIT $2 FOR NO KEY UPDATE OF c, l SKIP LOCKED",
 };
 
 /// The moments at which time itself makes a conversation claimable next.
