@@ -3,7 +3,7 @@
 // The settings, each the best of those tried on two cores:
 // - `localQueue` and `completeJobBatchDelay: 0`, as its own benchmark has: jobs are fetched and completed in batches,
 //   25 times faster than one by one. 0.18 is the first release that keeps a queue's jobs apart with it. 500 is its
-//   benchmark's size and the best one with 1,000 queues; 2,000 is the best one with 10,000.
+//   benchmark's size and the best one with 1,000 queues; 2,000 is the best one with 10,000. A batch of 1 is without it.
 // - one process of 24 jobs at once. A fetch locks the row of every queue that is free, so that a second process finds
 //   few while the first one fetches: two processes were slower, but for the largest batches, where they were as fast.
 // - `pollInterval: 10`: a fetch that found less than it asked for is followed by a pause of that length, and the
@@ -25,7 +25,9 @@ const TASK = "message";
 const CONCURRENCY = 24;
 const PROCESSES = 1;
 const POLL_MS = 10;
-const BATCHES = [100, 500, 2_000];
+const BATCHES = [1, 20, 100, 500, 2_000];
+/** The ones that hot keys are measured with. */
+const LARGE = 100;
 /** Messages that are done before anything is measured, so that the programs are warm. */
 const WARM_UP = 5_000;
 
@@ -46,11 +48,12 @@ async function main() {
   await workers.drain(warmUp, sizes.at(-1), settings.limitMs);
   for (const keys of settings.keys) {
     for (const batch of sizes) {
-      const messages = workload.roundRobin(settings.messages, keys);
-      const params = { keys, messages: messages.length, runs: settings.runs };
+      const { count, runs } = workload.size(settings, batch);
+      const messages = workload.roundRobin(count, keys);
+      const params = { keys, messages: messages.length, runs };
       const inserts = [];
       const outcomes = [];
-      for (let run = 0; run < settings.runs; run += 1) {
+      for (let run = 0; run < runs; run += 1) {
         inserts.push(await load(pool, utils, messages));
         if (!settings.cases.has("claim_complete")) continue;
         const outcome = await workers.drain(messages, batch, settings.limitMs * 4);
@@ -58,7 +61,7 @@ async function main() {
         await checkEmpty(pool);
         outcomes.push(outcome);
       }
-      if (settings.cases.has("enqueue") && batch === sizes[0]) {
+      if (settings.cases.has("enqueue") && batch === sizes.at(-1)) {
         workload.printRuns(PEER, "enqueue", { ...params, batch: workload.INSERT_BATCH }, messages.length, inserts);
       }
       if (outcomes.length > 0) {
@@ -68,7 +71,9 @@ async function main() {
   }
   if (settings.cases.has("hot_key")) {
     for (const hot of [0, settings.hot]) {
-      for (const batch of sizes) await behindHotKey(settings, pool, utils, workers, batch, hot);
+      for (const batch of sizes.filter((size) => size >= LARGE)) {
+        await behindHotKey(settings, pool, utils, workers, batch, hot);
+      }
     }
   }
   await workers.stop();
@@ -266,9 +271,7 @@ async function runJobs({ database, batch, concurrency }, stopped) {
         concurrentJobs: concurrency,
         maxPoolSize: concurrency + 2,
         pollInterval: POLL_MS,
-        localQueue: { size: batch },
-        completeJobBatchDelay: 0,
-        failJobBatchDelay: 0,
+        ...(batch > 1 && { localQueue: { size: batch }, completeJobBatchDelay: 0, failJobBatchDelay: 0 }),
       },
     },
   });

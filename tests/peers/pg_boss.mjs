@@ -17,7 +17,9 @@ import * as workload from "./workload.mjs";
 
 const PEER = "pg-boss 12.38.0";
 const QUEUE = "messages";
-const BATCHES = [100, 1_000, 5_000];
+const BATCHES = [1, 20, 100, 1_000, 5_000];
+/** The ones that hot keys are measured with. */
+const LARGE = 100;
 const FETCHERS = 2;
 /** Messages that are done before anything is measured, so that the programs are warm. */
 const WARM_UP = 5_000;
@@ -39,18 +41,19 @@ await load(warmUp);
 await drain(sizes.at(-1), warmUp, settings.limitMs);
 for (const keys of settings.keys) {
   for (const batch of sizes) {
-    const messages = workload.roundRobin(settings.messages, keys);
-    const params = { keys, messages: messages.length, runs: settings.runs };
+    const { count, runs } = workload.size(settings, batch);
+    const messages = workload.roundRobin(count, keys);
+    const params = { keys, messages: messages.length, runs };
     const inserts = [];
     const outcomes = [];
-    for (let run = 0; run < settings.runs; run += 1) {
+    for (let run = 0; run < runs; run += 1) {
       inserts.push(await load(messages));
       if (!settings.cases.has("claim_complete")) continue;
       const outcome = await drain(batch, messages, settings.limitMs * 4);
       workload.checkOrder(messages, outcome.places, { all: true });
       outcomes.push(outcome);
     }
-    if (settings.cases.has("enqueue") && batch === sizes[0]) {
+    if (settings.cases.has("enqueue") && batch === sizes.at(-1)) {
       workload.printRuns(PEER, "enqueue", { ...params, batch: workload.INSERT_BATCH }, messages.length, inserts);
     }
     if (outcomes.length > 0) {
@@ -60,7 +63,7 @@ for (const keys of settings.keys) {
 }
 if (settings.cases.has("hot_key")) {
   for (const hot of [0, settings.hot]) {
-    for (const batch of sizes) await behindHotKey(batch, hot);
+    for (const batch of sizes.filter((size) => size >= LARGE)) await behindHotKey(batch, hot);
   }
 }
 await boss.stop({ graceful: false });

@@ -42,6 +42,11 @@ export function readArguments() {
   };
 }
 
+/** How many messages of how many runs: small batches take so much longer that a part of them, once, tells as much. */
+export function size({ messages, runs }, batch) {
+  return batch < 100 ? { count: Math.floor(messages / 4), runs: 1 } : { count: messages, runs };
+}
+
 /** `count` messages over `keys` keys, round robin. A message is its place, its key and its body. */
 export function roundRobin(count, keys) {
   return messages(count, (place) => `key-${place % keys}`);

@@ -1,5 +1,17 @@
--- What a control plane of the version before does at this moment is waited for; then it finds its columns gone, and stops.
-LOCK TABLE conversations, message_queue IN ACCESS EXCLUSIVE MODE;
+-- What control planes of the version before do at this moment is waited for; then they find their columns gone, and stop. Both
+-- tables or neither, since some of their transactions come to the one first and some to the other.
+DO $$ BEGIN
+    LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '500ms', true);
+            LOCK TABLE conversations, message_queue IN ACCESS EXCLUSIVE MODE;
+            PERFORM set_config('lock_timeout', '0', true);
+            EXIT;
+        EXCEPTION WHEN lock_not_available THEN
+            NULL;
+        END;
+    END LOOP;
+END $$;
 
 -- What is given out leaves the conversation's row. A message changed that row twice, and with it each of its indexes; now a
 -- conversation's row is written when a message arrives, and what comes and goes with each turn is in two narrow tables:

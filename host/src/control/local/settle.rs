@@ -59,7 +59,7 @@ impl LocalControl {
             .await;
         let stored = match stored {
             // One that cannot be stored stands in no other's way.
-            Err(error) if alone.len() > 1 && !error.is_passing() => self.store_each(alone).await,
+            Err(error) if alone.len() > 1 && stays(&error) => self.store_each(alone).await,
             stored => stored?
                 .into_iter()
                 .map(|result| result.map_err(ControlError::from))
@@ -160,6 +160,11 @@ impl LocalControl {
         })
         .await
     }
+}
+
+/// Whether the same batch would fail the same way again.
+fn stays(error: &StoreError) -> bool {
+    !error.is_passing() || matches!(error, StoreError::Moved { .. })
 }
 
 const fn ended(outcome: FailOutcome) -> Settled {

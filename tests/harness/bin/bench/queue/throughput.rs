@@ -15,8 +15,11 @@ const WARM_UP: u32 = 2_000;
 /// Runs that are measured; the rate is the middle one's.
 const RUNS: u32 = 3;
 
-/// One message a claim takes so much longer than many that a part of them tells as much.
-const SINGLE: u32 = 4;
+/// Claims of a few messages take so much longer than those of many that a part of the messages tells as much; the peers' too.
+const SMALL: u32 = 100;
+
+/// That part.
+const PART: u32 = 4;
 
 /// Claimers at once, the best of those tried on two cores, as the peers have it: many share a commit where a claim is one
 /// message; where it is many, more than a few find each other's conversations locked.
@@ -45,9 +48,10 @@ pub(super) async fn run(
                 "bench: queue, claim and complete by {batch} of {keys}, {plane:?} on {database:?}"
             );
             let claimers = stage.claimers(at_once).await?;
-            let count = match batch {
-                1 => arguments.messages / SINGLE,
-                _ => arguments.messages,
+            let count = if batch < SMALL {
+                arguments.messages / PART
+            } else {
+                arguments.messages
             };
             let (mut rates, mut rounds) = (Vec::new(), Vec::new());
             for run in 0..=RUNS {
