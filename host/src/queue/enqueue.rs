@@ -182,7 +182,7 @@ impl<'m> Item<'m> {
 
     pub(super) fn priority(&self, policy: &Policy) -> i64 {
         let priority = self.message.priority;
-        i64::from(priority.unwrap_or(policy.default_priority).get())
+        priority.unwrap_or(policy.default_priority).get()
     }
 
     pub(super) fn max_attempts(&self, policy: &Policy) -> u32 {
