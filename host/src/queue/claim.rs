@@ -1,3 +1,4 @@
+use super::head::all_of;
 use super::repeat::repeated;
 use super::rows::{Candidate, Turn};
 use super::sweep::sweep_found;
@@ -377,12 +378,8 @@ async fn lease(
         .execute(conn)
         .await
         .map(|done| done.rows_affected()))?;
-    if written != u64::try_from(leases.len()).unwrap_or(u64::MAX) {
-        // They are locked, so that none can be elsewhere; if one were, its worker would hold a lease that nobody knows of.
-        return Err(StoreError::Moved {
-            what: "conversation",
-        });
-    }
+    // If one were elsewhere, its worker would hold a lease that nobody knows of.
+    all_of(leases.len(), written, "conversation")?;
     if !tx.is_shared() {
         on_tx!(tx, |conn| rows
             .to(sqlx::query(sql::LEAVE_HEADS))

@@ -40,7 +40,7 @@ pub(super) async fn release(tx: &mut Tx, leases: &[&Ending]) -> Result<(), Store
 }
 
 /// What is locked cannot be elsewhere; if it were, a conversation would have two states, or none.
-fn all_of(wanted: usize, found: u64, what: &'static str) -> Result<(), StoreError> {
+pub(super) fn all_of(wanted: usize, found: u64, what: &'static str) -> Result<(), StoreError> {
     if u64::try_from(wanted) == Ok(found) {
         Ok(())
     } else {

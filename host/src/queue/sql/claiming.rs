@@ -2,35 +2,33 @@
 
 use crate::store::Sql;
 
+macro_rules! look_before_claim {
+    ($now:literal) => {
+        concat!(
+            "
+    SELECT COALESCE(t.tenant_id, '') AS tenant_id, COALESCE(t.suspect_tenant_id, '') AS suspect_tenant_id,
+        COALESCE(t.suspect_last, 0) AS suspect_last,
+        EXISTS (SELECT 1 FROM heads WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
+        EXISTS (SELECT 1 FROM leases WHERE suspect = 1 AND worker_id = $2) AS runs_suspect,
+        w.pool AS worker_pool, w.status AS worker_status, w.load AS worker_load, w.heartbeat_at AS worker_heartbeat_at,
+        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= moment.ms) AS due,
+        EXISTS (SELECT 1 FROM leases WHERE lease_until <= moment.ms) AS expired,
+        EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming,
+        moment.ms AS now
+    FROM (SELECT ",
+            $now,
+            " AS ms) AS moment
+    LEFT JOIN claim_turns t ON t.pool = $1
+    LEFT JOIN workers w ON w.worker_id = $2"
+        )
+    };
+}
+
 /// What a claim begins with: what time has done since somebody looked last, whose turn it is in the pool, whether suspects
 /// wait there, and what is known of the worker. $1 pool, $2 worker, $3 now, NULL on PostgreSQL to ask the clock.
 pub const LOOK_BEFORE_CLAIM: Sql = Sql {
-    sqlite: "
-    SELECT COALESCE(t.tenant_id, '') AS tenant_id, COALESCE(t.suspect_tenant_id, '') AS suspect_tenant_id,
-        COALESCE(t.suspect_last, 0) AS suspect_last,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
-        EXISTS (SELECT 1 FROM leases WHERE suspect = 1 AND worker_id = $2) AS runs_suspect,
-        w.pool AS worker_pool, w.status AS worker_status, w.load AS worker_load, w.heartbeat_at AS worker_heartbeat_at,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= moment.ms) AS due,
-        EXISTS (SELECT 1 FROM leases WHERE lease_until <= moment.ms) AS expired,
-        EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming,
-        moment.ms AS now
-    FROM (SELECT CAST($3 AS BIGINT) AS ms) AS moment
-    LEFT JOIN claim_turns t ON t.pool = $1
-    LEFT JOIN workers w ON w.worker_id = $2",
-    postgres: "
-    SELECT COALESCE(t.tenant_id, '') AS tenant_id, COALESCE(t.suspect_tenant_id, '') AS suspect_tenant_id,
-        COALESCE(t.suspect_last, 0) AS suspect_last,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'ready' AND pool = $1 AND suspect = 1) AS suspects,
-        EXISTS (SELECT 1 FROM leases WHERE suspect = 1 AND worker_id = $2) AS runs_suspect,
-        w.pool AS worker_pool, w.status AS worker_status, w.load AS worker_load, w.heartbeat_at AS worker_heartbeat_at,
-        EXISTS (SELECT 1 FROM heads WHERE state = 'waiting' AND due_at <= moment.ms) AS due,
-        EXISTS (SELECT 1 FROM leases WHERE lease_until <= moment.ms) AS expired,
-        EXISTS (SELECT 1 FROM agent_profiles WHERE resuming = 1) AS resuming,
-        moment.ms AS now
-    FROM (SELECT COALESCE($3, clock_ms()) AS ms) AS moment
-    LEFT JOIN claim_turns t ON t.pool = $1
-    LEFT JOIN workers w ON w.worker_id = $2",
+    sqlite: look_before_claim!("CAST($3 AS BIGINT)"),
+    postgres: look_before_claim!("COALESCE($3, clock_ms())"),
 };
 
 /// $1 pool, $2 tenant, $3 tenant of the last suspect, $4 whether that was the last claim of an idle worker. On PostgreSQL as
